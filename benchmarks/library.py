@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from rnncourse.attention import additive_scores, tanh_scores
+from rnncourse.cost import processor
 from rnncourse.gru import GRU
 from rnncourse.lstm import LSTM
 from rnncourse.recurrence import RNN
@@ -266,15 +267,6 @@ def draw(measurements: list[Measurement], path: Path):
     ax.set_xlabel("time, ours / theirs")
     with plt.rc_context({"svg.hashsalt": "rnncourse"}):
         fig.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-
-
-def processor() -> str:
-    """The name of this machine's processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def main():

@@ -19,7 +19,9 @@ Conventions
 Sources: Hochreiter and Schmidhuber (1997), Cho et al. (2014), Vaswani et al., "Attention is all you need" (2017).
 """
 
+import platform
 from dataclasses import astuple, dataclass
+from pathlib import Path
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 STATES = {"rnn": 1, "gru": 1, "lstm": 2}
@@ -129,6 +131,15 @@ def score_bytes(T: int, *, B: int = 1, heads: int = 1, itemsize: int = 4) -> int
     """Memory of a self-attention layer's scores, T × T for each head and sequence, if kept for the backward."""
     _check(T=T, B=B, heads=heads, itemsize=itemsize)
     return B * heads * T * T * itemsize
+
+
+def processor() -> str:
+    """The name of this machine's processor, to stand beside every time that is measured on it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _check(**sizes):
