@@ -98,8 +98,6 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
     if not results and not to_do:
         raise click.ClickException(f"nothing handed in: no folder {folder / 'submitted' / 'STUDENT' / (lab or 'LAB')}")
     with _plain_errors():
-        for name in sorted({submission.lab for submission, _ in to_do}):
-            course.register(config, name)
         workers = min(workers or len(os.sched_getaffinity(0)), max(len(to_do), 1))
         fresh = grade_all(config, to_do, workers, not no_isolation, seed) if to_do else []
         results += tqdm(fresh, total=len(to_do), desc="grade", unit="submission", disable=not to_do)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 import torch
 
-from rnncourse.gru import GRU, gru_sequence, gru_step
+from rnncourse.gru import GRU, gru_sequence, gru_step, update_bias_
 from tests.recurrent_contract import EXACT, RecurrentContract, TorchContract
 
 
@@ -91,6 +91,32 @@ def test_what_z_of_one_means(reset_after):
     torch.testing.assert_close(kept, h_prev, **EXACT)
     replaced = gru_step(x_t, h_prev, *cell.parameters(), reset_after=reset_after, update="paper")
     assert replaced.abs().max() < 1 and (replaced - h_prev).abs().max() > 0.1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("options", [{}, {"update": "paper"}, {"num_layers": 2}, {"bidirectional": True}])
+def test_update_bias_sets_the_share_kept(options):
+    gru = GRU(4, 5, dtype=torch.float64, **options)
+    value = torch.tensor([-3.0, -1.0, 0.0, 2.0, 6.0], dtype=torch.float64)
+    kept = torch.exp(value) / (1 + torch.exp(value))
+    for parameter in gru.parameters():
+        parameter.fill_(0)
+    for name, parameter in gru.named_parameters():
+        if name.startswith("bias_"):
+            parameter[5:10] = 7.0  # whatever stood there, in either bias
+    assert update_bias_(gru, value) is gru
+    h0 = torch.randn(gru.num_layers * gru.directions, 2, 5, dtype=torch.float64)
+    _, h_n = gru(torch.randn(2, 3, 4, dtype=torch.float64), h0)
+    torch.testing.assert_close(h_n, kept**3 * h0, **EXACT)  # the candidate is 0
+    _, h_n = update_bias_(gru, 2.0)(torch.randn(2, 3, 4, dtype=torch.float64), h0)
+    torch.testing.assert_close(h_n, kept[3] ** 3 * h0, **EXACT)
+
+
+def test_bad_update_bias():
+    with pytest.raises(ValueError, match=r"^gru: got bias=False, expected"):
+        update_bias_(GRU(4, 5, bias=False))
+    with pytest.raises(ValueError, match=r"^value: got shape \(3,\), expected a number or \(5,\)"):
+        update_bias_(GRU(4, 5), torch.zeros(3))
 
 
 @pytest.mark.parametrize(

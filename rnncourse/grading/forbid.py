@@ -11,7 +11,7 @@ import re
 import sys
 import warnings
 
-active = True  # False while a cell of the lab itself runs
+active = False  # True in the student's process, but while a cell of the lab itself runs
 
 
 class Forbidden(RuntimeError):
@@ -30,7 +30,8 @@ _BY_CODE = {"eval", "exec", "compile", "run_cell", "run_cell_magic", "run_line_m
 
 def found(tree: ast.AST, forbidden: list[str], aliases: dict[str, str]) -> str | None:
     """The first forbidden name that the code uses, or None; `aliases` says what imported names stand for, and is added to."""
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first = alias.name if alias.asname else alias.name.partition(".")[0]
@@ -38,7 +39,7 @@ def found(tree: ast.AST, forbidden: list[str], aliases: dict[str, str]) -> str |
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    for node in ast.walk(tree):
+    for node in nodes:
         for name in _names(node, aliases):
             for rule in forbidden:
                 stem, _, leaf = rule.rpartition(".")
@@ -116,7 +117,8 @@ def install(forbidden: list[str]) -> None:
                 del sys.modules[name]
 
 
-def module_files(forbidden: list[str]) -> list[str]:
+@functools.lru_cache(100)
+def module_files(forbidden: tuple[str, ...]) -> list[str]:
     """Files of the forbidden modules that are plain Python and not imported yet: those can be taken out of sight."""
     files = []
     for name in forbidden:

@@ -69,7 +69,7 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
     try:
         if not problem:
             results = by_index(worker.run(cells, **run))
-        if any(result["outputs"] or result.get("where") or result["fault"] for result in results.values()):
+        if any(result["outputs"] or result.get("where") == "visible" or result["fault"] for result in results.values()):
             # What a student reads comes from a run without hidden tests, so no process has both seen them and a voice.
             shown = by_index(worker.run([_visible(cell, results.get(i)) for i, cell in enumerate(cells)], **run))
     except WorkerEnded as reason:

@@ -43,10 +43,12 @@ class Student:
         self.end = time.monotonic() + job["notebook_timeout"]
         self.deadline, self.number, self.forks = self.end, 0, 0
         self.fault = self.public = ""  # what went wrong in this cell; and the same without a word that the student can choose
+        self.stubs: dict[str, Stub] = {}  # the functions that this cell has asked for by name
 
     def begin(self) -> None:
         """Start a cell with a clean sheet and a process that is where the notebook is."""
         self.fault = self.public = ""
+        self.stubs = {}
         if self.wire is None:
             try:
                 self.replay()
@@ -56,12 +58,12 @@ class Student:
 
     def replay(self) -> None:
         self.deadline = self.end
-        hide = forbid.module_files(self.job["forbid"])
+        hide = forbid.module_files(tuple(self.job["forbid"]))
         with _undisturbed():
-            self.wire = Wire(self.sandbox.fork(self.forks == 0, self.job["limits"], hide))
+            self.wire = Wire(self.sandbox.fork(self.forks == 0, self.job["limits"], self.job["forbid"], hide))
         self.forks += 1
         files = {name: np.frombuffer(bytes.fromhex(data), np.uint8) for name, data in self.job["files"].items()}
-        self.ask("start", files, self.job["forbid"])
+        self.ask("start", files)
         for source, theirs in self.history:
             self.deadline = min(self.end, time.monotonic() + self.job["timeout"])
             self.ask("run", source, theirs)
@@ -73,10 +75,14 @@ class Student:
         return outputs
 
     def get(self, name: str):
+        if name in self.stubs:
+            return self.stubs[name]
         kind, *rest = self.ask("get", name)
         if kind == "missing":
             raise KeyError(name)
-        return Stub(self, rest[0], name) if kind == "callable" else rest[0]
+        if kind == "callable":
+            return self.stubs.setdefault(name, Stub(self, rest[0], name))
+        return rest[0]
 
     def ask(self, *request):
         if self.wire is None:
@@ -232,6 +238,7 @@ class Names(dict):
     def __setitem__(self, name, value):
         if type(value) is Stub:
             self.student.ask("set", name, value)
+            self.student.stubs.pop(name, None)
             dict.pop(self, name, None)
         else:
             super().__setitem__(name, value)
@@ -242,6 +249,7 @@ class Names(dict):
         else:
             self.student.get(name)
             self.student.ask("delete", name)
+            self.student.stubs.pop(name, None)
 
 
 class _NoShell:

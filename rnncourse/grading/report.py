@@ -14,7 +14,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
-from rnncourse.grading import feedback, gradebook
+from rnncourse.grading import course, feedback, gradebook
 from rnncourse.grading.collect import Submission, received
 from rnncourse.grading.grade import Graded, grade, seed_of
 from rnncourse.grading.plugin import lab_of, own_folders
@@ -42,38 +42,45 @@ def grade_all(
     Only this process writes: gradebook, autograded notebook, feedback, result.
 
     Raises:
-        NoIsolation: students' code can't be isolated on this machine.
-        RuntimeError: a lab is not in the gradebook.
+        NoIsolation: students' code can't be isolated on this machine; nothing was written.
+        RuntimeError: nbgrader can't enter a lab in the gradebook.
     """
     coursedir = CourseDirectory(config=config)
     root, timeout = Path(coursedir.root), config.Execute.get("timeout", 30)
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gb, ThreadPoolExecutor(workers) as pool:
-        seed_of(root)  # makes the secret, once
-        labs = {name: lab_of(coursedir, gb, name, name) for name in {submission.lab for submission, _ in to_do}}
-        for submission, _ in to_do:
-            gradebook.reset(gb, submission.lab, submission.student, submission.lab, received(root, submission))
-        idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        crew = [Worker(own_folders(coursedir), isolated) for _ in range(workers)]
-        for worker in crew:
-            idle.put(worker)
-
-        def one(submission: Submission) -> Graded:
-            worker = idle.get()
-            try:
-                lab, given = labs[submission.lab]
-                return grade(worker, lab, submission.notebook, root, (submission.student, submission.lab), given, timeout, seed)
-            finally:
+    crew = [Worker(own_folders(coursedir), isolated) for _ in range(workers)]
+    try:
+        crew[0].wait()
+        names = sorted({submission.lab for submission, _ in to_do})
+        for name in names:
+            course.register(config, name)
+        with Gradebook(coursedir.db_url, coursedir.course_id) as gb, ThreadPoolExecutor(workers) as pool:
+            seed_of(root)  # makes the secret, once
+            labs = {name: lab_of(coursedir, gb, name, name) for name in names}
+            for submission, _ in to_do:
+                gradebook.reset(gb, submission.lab, submission.student, submission.lab, received(root, submission))
+            idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+            for worker in crew:
                 idle.put(worker)
 
-        try:
-            jobs = {pool.submit(one, submission): (submission, fingerprint) for submission, fingerprint in to_do}
-            for job in as_completed(jobs):
-                submission, fingerprint = jobs[job]
-                yield _enter(config, coursedir, gb, submission, fingerprint, job.result(), labs[submission.lab][1])
-        finally:
-            pool.shutdown(cancel_futures=True)
-            for worker in crew:
-                worker.close()
+            def one(submission: Submission) -> Graded:
+                worker = idle.get()
+                try:
+                    lab, given = labs[submission.lab]
+                    who = submission.student, submission.lab
+                    return grade(worker, lab, submission.notebook, root, who, given, timeout, seed)
+                finally:
+                    idle.put(worker)
+
+            try:
+                jobs = {pool.submit(one, submission): (submission, fingerprint) for submission, fingerprint in to_do}
+                for job in as_completed(jobs):
+                    submission, fingerprint = jobs[job]
+                    yield _enter(config, coursedir, gb, submission, fingerprint, job.result(), labs[submission.lab][1])
+            finally:
+                pool.shutdown(cancel_futures=True)
+    finally:
+        for worker in crew:
+            worker.close()
 
 
 def _enter(config, coursedir, gb, submission: Submission, fingerprint: str, graded: Graded, given: dict[str, bytes]) -> Result:

@@ -53,6 +53,7 @@ class Sandbox:
             )
         self.isolated = isolated
         self.ready = False
+        self.rules = None  # what a lab forbids is torn out of the server itself, so a sandbox is for labs that forbid the same
 
     def wait(self) -> None:
         """Until the server has its imports and has seen that it can isolate.
@@ -68,12 +69,12 @@ class Sandbox:
             raise NoIsolation(f"students' code can't be isolated here: {reply['error']}; {CURE}")
         self.ready = True
 
-    def fork(self, first: bool, limits: dict, hide: list[str]) -> socket.socket:
+    def fork(self, first: bool, limits: dict, rules: list[str], hide: list[str]) -> socket.socket:
         """A fresh student's process, and an end of the wire to it; `first` of a submission: its CPU time starts at zero."""
         self.wait()
         ours, theirs = socket.socketpair()
         with theirs:
-            request = json.dumps({"do": "fork", "first": first, "limits": limits, "hide": hide})
+            request = json.dumps({"do": "fork", "first": first, "limits": limits, "rules": rules, "hide": hide})
             socket.send_fds(self.control, [request.encode()], [theirs.fileno()])
             reply = self._reply(30)
         if "error" in reply:

@@ -9,6 +9,7 @@ cell, even where a test swallows the exception.
 import ast
 import builtins
 import contextlib
+import functools
 import math
 import os
 import random
@@ -81,13 +82,10 @@ def test(cell: dict, names: Names, student: Student, refused: dict[str, str]) ->
     points, source = cell["points"], cell["source"]
     error, value, tree = None, None, ast.Module([], [])
     try:
-        tree = ast.parse(plain(source))
-        has_value = tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";")
-        body = tree.body[:-1] if has_value else tree.body
+        tree, body, last = compiled(source, "<test>")
         with _clock(student.deadline - time.monotonic()):
-            exec(compile(ast.Module(body, []), "<test>", "exec"), names)
-            if has_value:
-                value = eval(compile(ast.Expression(tree.body[-1].value), "<test>", "eval"), names)
+            exec(body, names)
+            value = eval(last, names) if last else None
     except BaseException as caught:  # a test may fail in any way
         error = caught
     if isinstance(error, OverTime):
@@ -120,6 +118,19 @@ def test(cell: dict, names: Names, student: Student, refused: dict[str, str]) ->
     }  # fmt: skip
 
 
+@functools.lru_cache(1000)
+def compiled(source: str, name: str):
+    """A cell of the lab: its tree, the code of its statements, and that of the value it ends with, or None.
+
+    Raises:
+        SyntaxError: it is not Python.
+    """
+    tree = ast.parse(plain(source))
+    has_value = tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";")
+    body = compile(ast.Module(tree.body[:-1] if has_value else tree.body, []), name, "exec")
+    return tree, body, compile(ast.Expression(tree.body[-1].value), name, "eval") if has_value else None
+
+
 def _over_time(*_) -> None:
     raise OverTime
 
@@ -136,13 +147,16 @@ def _clock(seconds: float):
 def _quietly(source: str, names: Names, job: dict) -> None:
     """Run a cell of the lab on this side; what fails here, a test that needs it will miss."""
     with contextlib.suppress(BaseException), _clock(job["timeout"]):
-        exec(compile(plain(source), "<lab>", "exec"), names)
+        _, body, last = compiled(source, "<lab>")
+        exec(body, names)
+        if last:
+            eval(last, names)
 
 
 def _is_demo(source: str, theirs: set[str]) -> bool:
     """Whether a cell of the lab only shows what students wrote: it binds nothing, so tests can't need it."""
     try:
-        tree = ast.parse(plain(source))
+        tree, _, _ = compiled(source, "<lab>")
     except SyntaxError:
         return True
     binds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
@@ -172,7 +186,7 @@ def _seed(seed: int | None, cell: str) -> None:
     np.random.seed(one)
     random.seed(one)
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(one)
+        sys.modules["torch"].default_generator.manual_seed(one)  # torch.manual_seed looks for a GPU each time
 
 
 _default_rng = np.random.default_rng

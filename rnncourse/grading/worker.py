@@ -12,7 +12,8 @@ import time
 import traceback
 from pathlib import Path
 
-from rnncourse.grading.notebook import Cell, plain
+from rnncourse.grading import forbid, score
+from rnncourse.grading.notebook import Cell
 from rnncourse.grading.sandbox import THREADS, NoIsolation, Sandbox
 
 LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
@@ -102,18 +103,30 @@ def main() -> None:
     except NoIsolation as reason:
         error = str(reason)
     for line in sys.stdin:
-        results, ended_well = ([], True) if error or not line.strip() else _run(json.loads(line), sandbox)
+        results, ended_well = [], True
+        if line.strip() and not error:
+            job = json.loads(line)
+            if sandbox.rules not in (None, job["forbid"]):
+                sandbox = _another(sandbox, options)
+            sandbox.rules = job["forbid"]
+            results, ended_well = _run(job, sandbox)
         replies.write(json.dumps({"error": error} if error else {"results": results}) + "\n")
         replies.flush()
         if not ended_well:  # nobody knows what was said between those two
-            sandbox.close()
-            sandbox = _sandbox(options)
+            sandbox = _another(sandbox, options)
     if sandbox:
         sandbox.close()
 
 
 def _sandbox(options: dict) -> Sandbox:
     return Sandbox(options["isolated"], tuple(map(Path, options["hidden"])), options["cwd"] and Path(options["cwd"]))
+
+
+def _another(sandbox: Sandbox, options: dict) -> Sandbox:
+    sandbox.close()
+    sandbox = _sandbox(options)
+    sandbox.wait()  # here, for a fork's knowledge that it is ready dies with the fork
+    return sandbox
 
 
 def _warm() -> None:
@@ -126,24 +139,21 @@ def _warm() -> None:
         torch.testing.assert_close(torch.ones(1), torch.ones(1))  # the first call imports for half a second
     import numpy.testing  # noqa: F401
 
-    import rnncourse.grading.score  # noqa: F401
-
     gc.collect()
     gc.freeze()
 
 
 def _run(job: dict, sandbox: Sandbox) -> tuple[list[dict], bool]:
     """Score in a fork; the results it gave, which count when it ends badly too, and whether it ended well."""
+    forbid.module_files(tuple(job["forbid"]))  # these two are remembered for the next submission
     for cell in job["cells"]:
         if cell["kind"] in ("instructor", "test"):
             with contextlib.suppress(SyntaxError):
-                plain(cell["source"])  # is remembered for the next submission
+                score.compiled(cell["source"], "<test>" if cell["kind"] == "test" else "<lab>")
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            from rnncourse.grading import score
-
             os.close(read)
             own_errors = os.dup(2)
             null = os.open(os.devnull, os.O_RDWR)

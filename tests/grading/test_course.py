@@ -1,5 +1,8 @@
 """A course over time: what a person entered survives a new run, a new hand-in counts, nbgrader's own commands agree."""
 
+import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,7 +10,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.grading.course import HONEST, Course
+from tests.grading.course import HONEST, ROOT, Course
 
 WRONG = HONEST | {"double": "def double(x):\n    return 3 * x"}
 
@@ -80,14 +83,52 @@ def test_a_run_is_reproduced_from_the_seed_in_the_feedback(course):
     assert nbformat.read(path, as_version=4).metadata.rnncourse.seed == seed
 
 
-def test_without_bubblewrap_grading_refuses_and_names_the_cure(course, tmp_path):
+def test_without_bubblewrap_grading_refuses_names_the_cure_and_writes_nothing(tmp_path):
+    course = Course(tmp_path / "course")
     course.hand_in("eve", course.notebook(HONEST))
+    before = {path for path in course.folder.rglob("*") if path.name != "received.json"}
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "alembic").symlink_to(Path(sys.executable).with_name("alembic"))  # nbgrader starts it
     outcome = course.command("grade", PATH=str(programs))
     assert outcome.returncode == 1
     assert "apt-get install bubblewrap" in outcome.stderr and "--no-isolation" in outcome.stderr
+    assert {path for path in course.folder.rglob("*") if path.name != "received.json"} == before
+
+
+def test_the_formgraders_button_grades_with_this_engine(course):
+    course.hand_in("fay", course.notebook(WRONG))
+    code = """
+import json
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import PyFileConfigLoader
+
+config = PyFileConfigLoader("nbgrader_config.py", path=".").load_config()  # as the server extension does
+api = NbGraderAPI(CourseDirectory(config=config), config=config)
+outcomes = [api.generate_assignment("small", force=True), api.autograde("small", "fay"), api.generate_feedback("small", "fay")]
+print(json.dumps([[outcome["success"], outcome.get("error", "")] for outcome in outcomes]))
+"""
+    command = [sys.executable, "-c", code]
+    outcome = subprocess.run(command, cwd=course.folder, env=course.environment(), capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr
+    assert [success for success, _ in json.loads(outcome.stdout.splitlines()[-1])] == [True] * 3, outcome.stdout
+    with gradebook(course) as gb:
+        assert gb.find_submission("small", "fay").score == 6
+    assert "default-src 'none'" in (course.folder / "feedback/fay/small/small.html").read_text()
+
+
+def test_checking_at_home_needs_nothing_but_the_package(course, tmp_path):
+    path = tmp_path / "small.ipynb"
+    nbformat.write(course.notebook(HONEST), path)
+    shutil.copytree(ROOT / "rnncourse", tmp_path / "site" / "rnncourse")  # no solutions, no labs, no course beside it
+    code = "import rnncourse.cli; print(rnncourse.cli.__file__); rnncourse.cli.main()"
+    environment = course.environment() | {"PYTHONPATH": str(tmp_path / "site")}
+    command = [sys.executable, "-P", "-c", code, "check", "small.ipynb"]
+    outcome = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert outcome.stdout.startswith(str(tmp_path))
+    assert outcome.stdout.count("passed") == 3
 
 
 def test_checking_at_home_runs_visible_tests_and_leaves_the_file_alone(course):

@@ -49,6 +49,19 @@ def test_the_last_value_is_partial_credit_within_the_points(worker, value, earne
     assert scores(worker, TWICE, f"assert f(2) == 4\n{value}") == [earned]
 
 
+def test_a_scoring_process_that_dies_costs_no_other_submission_anything(worker):
+    assert scores(worker, TWICE, "assert f(2) == 4", "import os\nif f(2) == 4:\n    os._exit(1)", "assert f(2) == 4") == [2]
+    for _ in range(3):
+        assert scores(worker, TWICE, "assert f(2) == 4") == [2]
+
+
+def test_labs_that_forbid_different_things_follow_one_another(worker):
+    answer = "def f(x):\n    return getattr(torch, ''.join(x))(torch.ones(1)).item()"
+    for forbid, earned in (["torch.sin"], [0, 2]), (["torch.cos"], [2, 0]), ([], [2, 2]):
+        tests = [f"f(list('{name}'))" + "\n2" for name in ("sin", "cos")]
+        assert scores(worker, answer, *tests, forbid=forbid) == earned
+
+
 def test_a_test_sees_what_a_function_does_to_its_arguments(worker):
     answer = "def f(x, **more):\n    for v in [x, *more.values()]:\n        v[0] = 9\n    return None"
     test = """
