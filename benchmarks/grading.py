@@ -26,23 +26,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook
 from tqdm import tqdm
 
 from rnncourse.cost import processor
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+from tests import stock  # noqa: E402
 from tests.mistakes import submission  # noqa: E402
 from tests.mistakes.recurrence import MISTAKES  # noqa: E402
 
 LAB, FEW, PERFECT = "recurrence", 4, 10
-STOCK = """c = get_config()
-c.CourseDirectory.source_directory = "solutions"
-c.CourseDirectory.release_directory = "release"
-c.CourseDirectory.db_url = "sqlite:///gradebook.db"
-c.Execute.timeout = 20
-"""
 
 
 def class_of(size: int) -> dict[str, str]:
@@ -54,46 +48,22 @@ def class_of(size: int) -> dict[str, str]:
     return {f"student-{i:02d}": nbformat.writes(nb) for i, nb in enumerate(notebooks)}
 
 
-def hand_in(folder: Path, texts: dict[str, str]) -> None:
-    for student, text in texts.items():
-        path = folder / "submitted" / student / LAB / f"{LAB}.ipynb"
-        path.parent.mkdir(parents=True)
-        path.write_text(text, encoding="utf-8")
-
-
 def spent(command: list, folder: Path) -> tuple[float, float]:
     """Seconds and seconds of processor time, its children's included, of a command."""
-    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    outcome = subprocess.run(list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True)
+    outcome = subprocess.run(list(map(str, command)), cwd=folder, env=stock.environment(), capture_output=True, text=True)
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if outcome.returncode:
         sys.exit(f"{' '.join(map(str, command))}: exit status {outcome.returncode}\n{outcome.stderr[-3000:]}")
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def scores(folder: Path, students) -> dict[str, dict[str, float]]:
-    """Each student's score of each cell."""
-    with Gradebook(f"sqlite:///{folder}/gradebook.db") as gb:
-        notebooks = {student: gb.find_submission_notebook(LAB, LAB, student) for student in students}
-        return {student: {grade.name: grade.score for grade in nb.grades} for student, nb in notebooks.items()}
-
-
-def stock(texts: dict[str, str], folder: Path):
-    """Grade with nbgrader as it comes."""
-    hand_in(folder, texts)
-    (folder / "nbgrader_config.py").write_text(STOCK)
-    shutil.copytree(ROOT / "solutions" / LAB, folder / "solutions" / LAB)
-    spent([sys.executable, "-m", "nbgrader", "generate_assignment", LAB], folder)
-    return spent([sys.executable, "-m", "nbgrader", "autograde", LAB], folder), scores(folder, texts)
-
-
 def ours(texts: dict[str, str], folder: Path, workers: int):
     """Grade with `rnncourse grade`."""
-    hand_in(folder, texts)
+    stock.hand_in(folder, LAB, texts)
     command = [sys.executable, "-c", "from rnncourse.cli import main; main()"]
     command += ["grade", LAB, "--course", folder, "--workers", workers, "--json"]
-    return spent(command, ROOT), scores(folder, texts)
+    return spent(command, ROOT), stock.scores(folder, LAB, texts)
 
 
 def floor(texts: dict[str, str]) -> float:
@@ -205,7 +175,8 @@ def main():
     if not arguments.no_stock:
         print(f"stock nbgrader: {len(texts)} submissions, one after the other …", flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            (stock_wall, _), expected = stock(texts, Path(folder))
+            stock_wall, _ = spent(stock.course(Path(folder), LAB, texts), Path(folder))
+            expected = stock.scores(Path(folder), LAB, texts)
         different = {student for student in texts if given[student] != expected[student]}
         result |= {
             "stock_seconds": round(stock_wall, 1), "stock_per_second": round(len(texts) / stock_wall, 3),

@@ -1,9 +1,12 @@
 """Every lab: what students receive, and what each answer scores, graded by nbgrader as an instructor would."""
 
 import importlib
+import itertools
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -11,6 +14,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from rnncourse.grading.course import course_config, labs, release
+from tests import stock
 from tests.mistakes import classroom, submission
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +58,34 @@ def course(tmp_path_factory):
     status, results = grade(folder)
     assert status == 0, [r for r in results.values() if not r["graded"]]
     return folder, results
+
+
+def rounds(word):
+    """The reference, and submissions with a mistake in every cell: all mistakes of the catalogue in as few as can be."""
+    by_cell = {}
+    for mistake in MISTAKES[word]:
+        by_cell.setdefault(mistake.cell, []).append(mistake)
+    columns = itertools.zip_longest(*by_cell.values())
+    return [submission(word), *(submission(word, filter(None, mistakes)) for mistakes in columns)]
+
+
+def test_honest_work_scores_what_nbgrader_as_it_comes_gives_it(tmp_path):
+    texts, courses = {}, {}
+    for word in WORDS:
+        texts[word] = {f"student-{i}": nbformat.writes(nb) for i, nb in enumerate(rounds(word))}
+        stock.hand_in(tmp_path / "ours", word, texts[word])
+        courses[word] = stock.course(tmp_path / word, word, texts[word])
+
+    def autograde(word):
+        outcome = subprocess.run(courses[word], cwd=tmp_path / word, env=stock.environment(), capture_output=True, text=True)
+        assert outcome.returncode == 0, outcome.stderr[-3000:]
+        return stock.scores(tmp_path / word, word, texts[word])
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        expected = dict(zip(WORDS, pool.map(autograde, WORDS), strict=True))
+    grade(tmp_path / "ours")
+    for word in WORDS:
+        assert stock.scores(tmp_path / "ours", word, texts[word]) == expected[word]
 
 
 @pytest.mark.parametrize("word", WORDS)

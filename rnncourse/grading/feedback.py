@@ -130,9 +130,11 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; p
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
-td.points { white-space: nowrap; }
+td.points { white-space: nowrap; } tbody th, td p { overflow-wrap: anywhere; }
+td p, td pre { min-width: 7rem; margin: 0 0 .3rem; } tbody th { min-width: 4.5rem; }
+@media (max-width: 40rem) { th, td { padding: .4rem .2rem; font-size: .8rem; } td pre { padding: .3rem; } }
 pre { background: var(--soft); padding: .6rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
-.total { font-size: 1.2rem; } img { max-width: 100%; background: #fff; }
+.wide { overflow-x: auto; } .total { font-size: 1.2rem; } img { max-width: 100%; background: #fff; }
 dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 </style>
 </head>
@@ -151,7 +153,7 @@ dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 <tbody>
 {% for t in tasks %}
 <tr>
-<th scope="row"><code>{{ t.name }}</code></th>
+<th scope="row"><code>{% for word in t.name.split("_") %}{{ "_" if not loop.first }}<wbr>{{ word }}{% endfor %}</code></th>
 <td class="points">{{ "%g" % t.score }} / {{ "%g" % t.points }}</td>
 <td>{{ t.state }}</td>
 <td>
@@ -171,7 +173,7 @@ dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 {% if a.comment %}<p>Comment: {{ a.comment }}</p>{% endif %}
 {% for o in a.outputs %}
 {% if o.picture %}<img src="{{ o.picture }}" alt="output {{ loop.index }} of {{ a.name }}">
-{% elif o.html %}<div>{{ o.html | safe }}</div>
+{% elif o.html %}<div class="wide" tabindex="0">{{ o.html | safe }}</div>
 {% else %}<pre tabindex="0">{{ o.text }}</pre>
 {% endif %}
 {% endfor %}
