@@ -1,17 +1,13 @@
-"""seq2seq: attention against its equations, the models against torch.nn, the searches against all possible outputs."""
+"""seq2seq: the models against torch.nn and their equations; what it, attention and search do with bad input."""
 
 import copy
-import itertools
 import math
 import pickle
-from functools import cache
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rapidfuzz.distance import Levenshtein
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -26,7 +22,6 @@ from rnncourse.seq2seq import (
     Seq2Seq,
     additive_scores,
     beam_search,
-    edit_distance,
     error_rate,
     greedy,
     tanh_scores,
@@ -36,10 +31,6 @@ from rnncourse.training import fit
 
 CELLS = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
 START, END = 0, 1
-
-
-def numbers(*shape, seed=0, scale=1.0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * scale
 
 
 def tokens(*shape, V=7, seed=0):
@@ -57,74 +48,6 @@ def model(cell="GRU", V=5, attention=True, num_layers=1, seed=0, sharpness=1.0, 
         for p in net.parameters():
             p.mul_(sharpness)
     return net
-
-
-# attention
-
-
-@settings(max_examples=40, deadline=None)
-@given(B=st.integers(1, 3), S=st.integers(1, 5), A=st.integers(1, 6), scale=st.sampled_from([0.1, 1, 10, 1e4]))
-def test_fast_scores_have_the_softmax_and_the_gradient_of_the_plain_ones(B, S, A, scale):
-    results = []
-    for scores in (tanh_scores, additive_scores):
-        q, k, v = (numbers(*shape, seed=A, scale=scale).requires_grad_() for shape in ((B, A), (B, S, A), (A,)))
-        e = scores(q, k, v)
-        weights = e.softmax(-1)
-        gradients = torch.autograd.grad((weights * numbers(B, S, seed=1)).sum(), (q, k, v))
-        results.append((e - v.sum() if scores is additive_scores else e, weights, *gradients))
-    for plain, fast in zip(*results, strict=True):
-        torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-12 * max(scale, 1))
-
-
-def test_fast_scores_pass_a_gradient_check():
-    inputs = [numbers(*shape).requires_grad_() for shape in ((2, 3), (2, 4, 3), (3,))]
-    assert torch.autograd.gradcheck(additive_scores, inputs)
-    e = additive_scores(*inputs)
-    once = torch.autograd.grad(e.sum(), inputs, retain_graph=True)
-    torch.testing.assert_close(torch.autograd.grad(e.sum(), inputs), once, rtol=0, atol=0)
-
-
-def test_fast_scores_in_float32():
-    q, k, v = (numbers(*shape).float() for shape in ((8, 16), (8, 30, 16), (16,)))
-    fast, plain = (scores(q, k, v).softmax(-1) for scores in (additive_scores, tanh_scores))
-    torch.testing.assert_close(fast, plain, rtol=1e-5, atol=1e-7)
-
-
-def test_attention_is_bahdanaus():
-    """Written out in NumPy, position by position."""
-    torch.manual_seed(0)
-    attention = AdditiveAttention(5, 3, 4).double()
-    h, s = numbers(2, 6, 3), numbers(2, 5, seed=1)
-    context, weights = attention(s, attention.memory(h))
-    parameters = attention.W_q.weight, attention.W_k.weight, attention.W_k.bias, attention.v
-    W, U, b, v = (p.detach().numpy() for p in parameters)
-    for i in range(2):
-        e = np.array([v @ np.tanh(W @ s[i].numpy() + U @ h[i, j].numpy() + b) for j in range(6)])
-        alpha = np.exp(e) / np.exp(e).sum()
-        np.testing.assert_allclose(weights[i].detach(), alpha, rtol=1e-12)
-        np.testing.assert_allclose(context[i].detach(), sum(alpha[j] * h[i, j].numpy() for j in range(6)), rtol=1e-12)
-
-
-@settings(max_examples=25, deadline=None)
-@given(data=st.data(), S=st.integers(1, 6))
-def test_masked_positions_have_no_weight_at_all(data, S):
-    torch.manual_seed(0)
-    attention = AdditiveAttention(5, 3, 4).double()
-    padding = torch.tensor(data.draw(st.lists(st.booleans(), min_size=S, max_size=S).filter(lambda row: not all(row))))
-    h, s = numbers(1, S, 3), numbers(1, 5, seed=1)
-    h[0, padding] = math.nan
-    h.requires_grad_()
-    context, weights = attention(s, attention.memory(h, padding[None]))
-    assert (weights[0, padding] == 0).all() and (weights[0, ~padding] > 0).all()
-    assert weights.sum().item() == pytest.approx(1)
-    alone = attention(s, attention.memory(h[:, ~padding]))
-    torch.testing.assert_close(context, alone[0])
-    torch.testing.assert_close(weights[:, ~padding], alone[1])
-    gradients = torch.autograd.grad(context.square().sum(), [h, *attention.parameters()])
-    assert (gradients[0][0, padding] == 0).all() and all(g.isfinite().all() for g in gradients)
-
-
-# the models
 
 
 @pytest.mark.parametrize("lengths", [None, [5, 1, 3]])
@@ -291,149 +214,6 @@ def test_autocast_trains():
     exact, _ = net(tokens(2, 4), tokens(2, 3, V=5), torch.tensor([4, 2]))
     torch.testing.assert_close(logits.float(), exact, rtol=0, atol=0.02)
     assert (weights[1, :, 2:] == 0).all()
-
-
-# the searches
-
-
-def score_of(net, source, hypothesis, lengths=None):
-    """log p of an output, from the model's own forward."""
-    y = hypothesis.tokens + [END] * hypothesis.ended
-    logits, _ = net(source, torch.tensor([y]), lengths)
-    return logits.log_softmax(-1)[0, range(len(y)), y].sum().item(), len(y)
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    cell=st.sampled_from(sorted(CELLS)),
-    attention=st.booleans(),
-    seed=st.integers(0, 10**6),
-    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=3),
-    max_steps=st.integers(1, 7),
-    alpha=st.sampled_from([0.0, 0.6, 1.0]),
-)
-def test_beam_of_width_1_is_greedy(cell, attention, seed, lengths, max_steps, alpha):
-    net = model(cell, attention=attention, seed=seed, sharpness=3)
-    source, lengths = tokens(len(lengths), 5, seed=seed), torch.tensor(lengths)
-    expected = greedy(net, source, max_steps, lengths)
-    for [found], other in zip(beam_search(net, source, max_steps, 1, lengths, alpha), expected, strict=True):
-        assert found.tokens == other.tokens and found.ended == other.ended
-        assert found.log_probability == pytest.approx(other.log_probability, rel=1e-9)
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    cell=st.sampled_from(sorted(CELLS)),
-    seed=st.integers(0, 10**6),
-    lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3),
-    width=st.integers(1, 6),
-    alpha=st.sampled_from([0.0, 0.7, 1.0]),
-)
-def test_scores_are_the_models_own(cell, seed, lengths, width, alpha):
-    net = model(cell, V=4, seed=seed, sharpness=3)
-    source = tokens(len(lengths), 4, seed=seed)
-    found = beam_search(net, source, 5, width, torch.tensor(lengths), alpha, n_best=width)
-    for b, (hypotheses, length) in enumerate(zip(found, lengths, strict=True)):
-        assert 1 <= len(hypotheses) <= width
-        assert len({(tuple(h.tokens), h.ended) for h in hypotheses}) == len(hypotheses), "an output came twice"
-        assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
-        for h in hypotheses:
-            log_p, size = score_of(net, source[b : b + 1, :length], h)
-            assert h.log_probability == pytest.approx(log_p, rel=1e-9)
-            assert h.score == pytest.approx(log_p / size**alpha, rel=1e-9)
-            assert END not in h.tokens and (h.ended or len(h.tokens) == 5)
-
-
-@cache
-def outputs(V, steps):
-    """Every output there is: ended ones of up to `steps` tokens, END included, and those that are cut off."""
-    words = [t for t in range(V) if t != END]
-    ended = [list(w) for n in range(steps) for w in itertools.product(words, repeat=n)]
-    return [(w, True) for w in ended] + [(list(w), False) for w in itertools.product(words, repeat=steps)]
-
-
-@settings(max_examples=10, deadline=None)
-@given(
-    seed=st.integers(0, 10**6),
-    V=st.integers(2, 4),
-    alpha=st.sampled_from([0.0, 0.5, 1.0, 2.0]),
-    attention=st.booleans(),
-)
-def test_a_wide_beam_finds_the_best_of_all_outputs(seed, V, alpha, attention):
-    net = model("GRU", V=V, seed=seed, sharpness=3, attention=attention)
-    source = tokens(1, 4, seed=seed)
-    everything = []
-    for words, ended in outputs(V, 3):
-        y = words + [END] * ended
-        logits, _ = net(source, torch.tensor([y]))
-        log_p = logits.log_softmax(-1)[0, range(len(y)), y].sum().item()
-        everything.append((log_p / len(y) ** alpha, log_p, words, ended))
-    assert sum(math.exp(log_p) for _, log_p, *_ in everything) == pytest.approx(1)
-    everything.sort(key=lambda row: -row[0])
-    [found] = beam_search(net, source, 3, width=len(everything), alpha=alpha, n_best=len(everything))
-    assert [h.score for h in found] == pytest.approx([row[0] for row in everything])
-    assert sorted((h.tokens, h.ended) for h in found) == sorted((words, ended) for _, _, words, ended in everything)
-    assert found[0].tokens == everything[0][2]
-
-
-def test_a_beam_can_find_what_greedy_misses():
-    better = 0
-    for seed in range(20):
-        net = model(seed=seed, sharpness=4)
-        source = tokens(4, 5, seed=seed)
-        for [best], first in zip(beam_search(net, source, 6, 8), greedy(net, source, 6), strict=True):
-            better += best.log_probability > first.log_probability + 1e-9
-    assert better > 10
-
-
-def test_length_normalisation_favours_longer_outputs():
-    sizes = {0.0: 0, 1.0: 0}
-    for seed in range(20):
-        net = model(seed=seed, sharpness=2)
-        for alpha in sizes:
-            sizes[alpha] += sum(len(best.tokens) for [best] in beam_search(net, tokens(4, 5), 6, 8, alpha=alpha))
-    assert sizes[1.0] > sizes[0.0]
-
-
-def test_searches_of_an_empty_batch():
-    net = model()
-    assert greedy(net, tokens(0, 3), 4) == [] == beam_search(net, tokens(0, 3), 4, 2)
-
-
-# errors
-
-
-def slow_distance(a, b):
-    if not a or not b:
-        return len(a) + len(b)
-    return min(slow_distance(a[1:], b) + 1, slow_distance(a, b[1:]) + 1, slow_distance(a[1:], b[1:]) + (a[0] != b[0]))
-
-
-words = st.text("abc", max_size=5)
-
-
-@settings(max_examples=60, deadline=None)
-@given(words, words, words)
-def test_edit_distance_is_a_metric(a, b, c):
-    d = edit_distance
-    assert d(a, b) == d(b, a)
-    assert (d(a, b) == 0) == (a == b)
-    assert d(a, c) <= d(a, b) + d(b, c)
-    assert abs(len(a) - len(b)) <= d(a, b) <= max(len(a), len(b))
-    assert d(a, b) == slow_distance(a, b)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 4), max_size=25), st.lists(st.integers(0, 4), max_size=25))
-def test_edit_distance_is_rapidfuzzs(a, b):
-    assert edit_distance(a, b) == Levenshtein.distance(a, b)
-
-
-def test_error_rate():
-    assert edit_distance("kitten", "sitting") == 3
-    assert error_rate(["kitten", "abc"], ["sitting", "abc"]) == 3 / 10
-    assert error_rate([["the", "cat"]], [["the", "black", "cat"]]) == pytest.approx(1 / 3)  # words as symbols
-    assert error_rate(["aaaa"], ["b"]) == 4.0
 
 
 @pytest.mark.parametrize(

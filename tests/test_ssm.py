@@ -1,4 +1,4 @@
-"""ssm, s4d, selective, linear_rnn: each fast form against its plain one, scipy, the papers' formulas, its own steps."""
+"""ssm: HiPPO, discretisation and LinearSSM against scipy; and what every module of it, s4d, selective and linear_rnn does."""
 
 import copy
 import math
@@ -12,11 +12,8 @@ from hypothesis import strategies as st
 from numpy.polynomial import legendre
 from scipy import signal
 from torch import nn
-from torch.autograd import gradcheck, gradgradcheck
-from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.autograd import gradcheck
 
-from rnncourse import selective
 from rnncourse.recurrence import LanguageModel, sample
 from rnncourse.ssm import (
     S4D,
@@ -37,19 +34,10 @@ from rnncourse.ssm import (
     selective_scan_sequential,
     ssm_step,
 )
+from tests.tensors import close, randn
 
 MODES = ["recurrent", "convolution", "scan"]
 METHODS = {"zoh": "zoh", "euler": "euler", "bilinear": "bilinear", "backward_euler": "backward_diff"}  # scipy's names
-
-
-def randn(*shape, dtype=torch.float64, seed=0):
-    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
-
-
-def close(actual, expected, tolerance=1e-9):
-    """Equal up to `tolerance` of the largest element."""
-    scale = max(1.0, expected.abs().max().item()) if expected.numel() else 1.0
-    torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance * scale)
 
 
 # HiPPO and discretisation
@@ -183,298 +171,6 @@ def test_convolution_by_fft_is_numpys():
     K, x = randn(3, 17), randn(3, 17)
     expected = torch.tensor(np.array([np.convolve(k, u)[:17] for k, u in zip(K.numpy(), x.numpy(), strict=True)]))
     close(causal_convolution(K, x), expected, 1e-12)
-
-
-# S4D
-
-
-@pytest.mark.parametrize("T", [1, 2, 3, 15, 16, 17, 200])
-def test_fast_kernel_is_the_direct_sum(T):
-    z = torch.complex(-randn(3, 4).abs(), 3 * randn(3, 4, seed=1))
-    for c in (randn(3, 4, dtype=torch.complex128), randn(2, 5, 3, 4, dtype=torch.complex128)):
-        K = s4d_kernel(c, z, T)
-        assert K.shape == (*c.shape[:-1], T) and not K.is_complex()
-        close(K, s4d_kernel_direct(c, z, T), 1e-12)
-        expected = sum(c[..., n, None].numpy() * np.exp(np.arange(T) * z[:, n, None].numpy()) for n in range(4))
-        close(K, torch.from_numpy(2 * expected.real), 1e-12)
-    c, z = randn(1, 2, dtype=torch.complex128).requires_grad_(), z[:1, :2].clone().requires_grad_()
-    assert gradcheck(lambda c, z: s4d_kernel(c, z, min(T, 17)), (c, z))
-
-
-def test_float32_kernel_is_as_exact_as_the_direct_sum():
-    layer = S4D(8)
-    z, B_bar, C = (t.detach() for t in layer.discrete())
-    exact = s4d_kernel_direct((C * B_bar).cdouble(), z.cdouble(), 2000)
-    fast, direct = (f(C * B_bar, z, 2000) for f in (s4d_kernel, s4d_kernel_direct))
-    close(fast.double(), exact, 1e-4)
-    assert (fast - exact).abs().max() < 3 * (direct - exact).abs().max()
-
-
-@pytest.mark.parametrize(("init", "imag"), [("lin", [0, math.pi, 2 * math.pi]), ("inv", None)])
-def test_s4d_initialisation_is_the_published_one(init, imag):
-    torch.manual_seed(0)
-    layer = S4D(200, 6, init, dt_min=0.01, dt_max=0.1, dtype=torch.float64)
-    if init == "inv":  # (N/π)(N/(2n+1) − 1), N = 6
-        imag = [6 / math.pi * 5, 6 / math.pi * 1, 6 / math.pi * 0.2]
-    z, _, C = layer.discrete()
-    dt = layer.log_dt.exp()
-    expected = torch.complex(torch.full((3,), -0.5).double(), torch.tensor(imag, dtype=torch.float64))
-    close((z / dt[:, None]).detach(), expected.expand(200, 3), 1e-12)
-    assert 0.01 <= dt.min() < 0.012 and 0.08 < dt.max() <= 0.1
-    assert dt.log().median().item() == pytest.approx((math.log(0.01) + math.log(0.1)) / 2, abs=0.25)
-    assert C.abs().pow(2).mean().item() == pytest.approx(1, abs=0.1)
-
-
-def test_s4d_is_the_recurrence_of_its_discretised_system():
-    layer, u = S4D(3, 8, dtype=torch.float64), randn(2, 30, 3)
-    A = torch.complex(-layer.log_A_real.exp(), layer.A_imag)
-    A_bar, B_bar = discretize(A, torch.ones_like(A), layer.log_dt.exp().detach(), "zoh", diagonal=True)
-    h, expected = 0, []
-    for u_t in u.unbind(1):
-        h = A_bar * h + B_bar * u_t[..., None]
-        expected.append(2 * (torch.view_as_complex(layer.C) * h).sum(-1).real + layer.D * u_t)
-    y, state = layer(u)
-    close(y, torch.stack(expected, 1))
-    close(state, h)
-
-
-# The selective scan
-
-
-def selective_arguments(B=2, T=7, D=3, N=4, dtype=torch.float64, seed=0):
-    """u, delta, A, B, C, D, h0; A has a positive entry too."""
-    shapes = [(B, T, D), (B, T, D), (D, N), (B, T, N), (B, T, N), (D,), (B, D, N)]
-    arguments = [randn(*shape, dtype=dtype, seed=seed + i) for i, shape in enumerate(shapes)]
-    arguments[1] = F.softplus(arguments[1])
-    arguments[2] = -arguments[2].exp()
-    if D:
-        arguments[2][0, 0] = 0.1
-    return arguments
-
-
-# Where B·D·N is small one chunk takes all steps; with a small buffer there are several, of 16 steps, the last shorter
-@pytest.mark.parametrize("buffer", [1, selective.BUFFER_ELEMENTS])
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 7, 3, 4), (2, 16, 1, 2), (3, 53, 5, 2), (0, 20, 2, 2)])
-@pytest.mark.parametrize("bare", [False, True])
-def test_selective_scan_is_its_definition(monkeypatch, shape, buffer, bare):
-    monkeypatch.setattr(selective, "BUFFER_ELEMENTS", buffer)
-    arguments = [t.requires_grad_() for t in selective_arguments(*shape)]
-    used = arguments[:5] if bare else arguments
-    results = []
-    for scan in (selective_scan, selective_scan_sequential):
-        y, h = scan(*used, return_state=True)
-        assert y.shape == shape[:1] + shape[1:3] and torch.equal(scan(*used), y)
-        results.append([y, h, *torch.autograd.grad((y**2).sum() + (h**3).sum(), used)])
-        results[-1] += torch.autograd.grad(scan(*used).sum(), used)  # the last state unused
-    for ours, theirs in zip(*results, strict=True):
-        close(ours, theirs, 1e-11)
-
-
-def test_selective_scan_in_chunks_of_its_own_choice():
-    arguments = [t.requires_grad_() for t in selective_arguments(2, 70, 256, 32)]  # 32 steps of 2·256·32 elements
-    results = []
-    for scan in (selective_scan, selective_scan_sequential):
-        y = scan(*arguments)
-        results.append([y, *torch.autograd.grad((y**2).sum(), arguments)])
-    for ours, theirs in zip(*results, strict=True):
-        close(ours, theirs, 1e-11)
-
-
-def test_selective_scan_gradient_is_that_of_finite_differences(monkeypatch):
-    monkeypatch.setattr(selective, "BUFFER_ELEMENTS", 1)
-    arguments = [t.requires_grad_() for t in selective_arguments(1, 18, 2, 2)]
-    assert gradcheck(lambda *args: selective_scan(*args, return_state=True), arguments)
-    for fixed in (slice(0, 0), slice(2, 5)):  # all of them variable, or some held fixed
-        arguments = [t.requires_grad_() for t in selective_arguments(1, 3, 2, 2)]
-        arguments[fixed] = [t.detach() for t in arguments[fixed]]
-        assert gradgradcheck(lambda *args: selective_scan(*args, return_state=True), arguments)
-
-
-def test_float32_selective_scan_is_exact_to_rounding():
-    arguments = selective_arguments(2, 300, 8, 16, torch.float32)
-    arguments[2] = -torch.arange(1.0, 17).expand(8, 16)
-    exact = selective_scan_sequential(*(t.double() for t in arguments))
-    error = (selective_scan(*arguments) - exact).abs().max() / exact.abs().max()
-    assert error.item() < 1e-6
-
-
-def test_selective_scan_keeps_its_precision_under_autocast():
-    arguments = [t.requires_grad_() for t in selective_arguments(2, 40, 3, 4, torch.float32)]
-
-    def run():
-        y = selective_scan(*arguments)
-        return [y, *torch.autograd.grad((y**2).sum(), arguments)]
-
-    expected = run()
-    with torch.autocast("cpu", torch.bfloat16):
-        actual = run()
-    for ours, theirs in zip(actual, expected, strict=True):
-        close(ours, theirs, 1e-5)
-
-
-class LargestTensor(TorchDispatchMode):
-    """The number of elements of the largest tensor that any operation returned."""
-
-    elements = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for tensor in result if isinstance(result, tuple | list) else (result,):
-            if isinstance(tensor, torch.Tensor):
-                self.elements = max(self.elements, tensor.numel())
-        return result
-
-
-def test_selective_scan_never_holds_all_states():
-    """What it saves for the gradient is O(T·D), and its buffers don't grow with T; the loop saves O(T·D·N)."""
-
-    def memory(scan, T, D=32, N=64):
-        arguments = [t.requires_grad_() for t in selective_arguments(2, T, D, N, torch.float32)]
-        saved = {}
-
-        def pack(tensor):
-            saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // 4
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            y = scan(*arguments)
-        with LargestTensor() as largest:
-            scan(*arguments).sum().backward()
-        assert y.shape == (2, T, D)
-        return sum(saved.values()) / (2 * T * D), largest.elements  # the first in units of u
-
-    saved, largest = memory(selective_scan, 1024)
-    assert saved < 8 and largest < 2 * selective.BUFFER_ELEMENTS < 2 * 1024 * 32 * 64
-    assert memory(selective_scan, 2048)[1] == largest
-    assert memory(selective_scan_sequential, 64)[0] > 2 * 64
-
-
-# Mamba
-
-
-def test_mamba_has_the_parameters_of_the_authors_code():
-    shapes = {name: tuple(p.shape) for name, p in Mamba(32, d_state=16).state_dict().items()}
-    assert shapes == {
-        "A_log": (64, 16), "D": (64,), "in_proj.weight": (128, 32), "conv1d.weight": (64, 1, 4), "conv1d.bias": (64,),
-        "x_proj.weight": (34, 64), "dt_proj.weight": (64, 2), "dt_proj.bias": (64,), "out_proj.weight": (32, 64),
-    }  # fmt: skip
-
-
-def test_mamba_starts_as_published():
-    torch.manual_seed(0)
-    block = Mamba(512)
-    close(-block.A_log.exp()[3], -torch.arange(1.0, 17), 1e-6)
-    delta = F.softplus(block.dt_proj.bias)
-    assert 0.00099 < delta.min() < 0.0012 and 0.097 < delta.max() < 0.1001
-    assert delta.log().median().item() == pytest.approx(math.log(0.01), abs=0.25)
-    assert block.dt_proj.weight.abs().max().item() == pytest.approx(32**-0.5, rel=0.01)
-
-
-@pytest.mark.parametrize("d_conv", [1, 3, 4])
-def test_mamba_is_the_papers_block(d_conv):
-    torch.manual_seed(d_conv)
-    block, x = Mamba(4, d_state=3, d_conv=d_conv, expand=3, dt_rank=2, dtype=torch.float64), randn(2, 9, 4)
-    p = {name: value.detach().numpy() for name, value in block.named_parameters()}
-    nn.init.normal_(block.D)
-
-    def silu(v):
-        return v / (1 + np.exp(-v))
-
-    for b in range(2):
-        h, past = np.zeros((12, 3)), [np.zeros(12)] * (d_conv - 1)
-        for t in range(9):
-            xz = p["in_proj.weight"] @ x[b, t].numpy()
-            past = [*past, xz[:12]]
-            u = silu(sum(p["conv1d.weight"][:, 0, i] * past[i] for i in range(d_conv)) + p["conv1d.bias"])
-            past = past[1:]
-            dbc = p["x_proj.weight"] @ u
-            delta = np.log1p(np.exp(p["dt_proj.weight"] @ dbc[:2] + p["dt_proj.bias"]))
-            h = np.exp(-delta[:, None] * np.exp(p["A_log"])) * h + np.outer(delta * u, dbc[2:5])
-            y = (h @ dbc[5:] + p["D"] * u) * silu(xz[12:])
-            close(block(x)[0][b, t].detach(), torch.from_numpy(p["out_proj.weight"] @ y), 1e-12)
-
-
-# Minimal gated networks
-
-
-def log_space(log_a, log_b):
-    """Heinsen's form, with which the paper computes both: h_t from the coefficients' logarithms, from a zero start."""
-    A = log_a.cumsum(1)
-    return torch.exp(A + torch.logcumsumexp(log_b - A, 1))
-
-
-def test_mingru_is_the_papers_form_in_logarithms():
-    model, x = minGRU(3, 5, candidate="g", dtype=torch.float64), 3 * randn(2, 60, 3)
-    k, h_tilde = model.linear_z(x), model.linear_h(x)
-    log_g = torch.where(h_tilde >= 0, (F.relu(h_tilde) + 0.5).log(), -F.softplus(-h_tilde))
-    close(model(x)[0], log_space(-F.softplus(k), -F.softplus(-k) + log_g), 1e-11)
-
-
-def test_minlstm_is_the_papers_form_in_logarithms():
-    model, x = minLSTM(3, 5, candidate="g", dtype=torch.float64), 3 * randn(2, 60, 3)
-    difference = F.softplus(-model.linear_f(x)) - F.softplus(-model.linear_i(x))
-    h_tilde = model.linear_h(x)
-    log_g = torch.where(h_tilde >= 0, (F.relu(h_tilde) + 0.5).log(), -F.softplus(-h_tilde))
-    close(model(x)[0], log_space(-F.softplus(difference), -F.softplus(-difference) + log_g), 1e-11)
-
-
-@pytest.mark.parametrize("kind", [minGRU, minLSTM])
-def test_minimal_networks_are_their_equations(kind):
-    model, x, h = kind(3, 5, dtype=torch.float64), randn(2, 40, 3), randn(2, 5)
-    y, last = model(x, h)
-    for t, x_t in enumerate(x.unbind(1)):
-        if kind is minGRU:
-            z = torch.sigmoid(model.linear_z(x_t))
-            h = (1 - z) * h + z * model.linear_h(x_t)
-        else:
-            f, i = torch.sigmoid(model.linear_f(x_t)), torch.sigmoid(model.linear_i(x_t))
-            h = f / (f + i) * h + i / (f + i) * model.linear_h(x_t)
-        close(y[:, t], h, 1e-12)
-    assert torch.equal(last, y[:, -1])
-
-
-def test_minlstm_with_both_gates_closed_is_a_number():
-    model = minLSTM(1, 1)
-    for gate, bias in ((model.linear_f, -200.0), (model.linear_i, -200.0)):
-        nn.init.zeros_(gate.weight)
-        nn.init.constant_(gate.bias, bias)  # σ(−200) is 0 in float32
-    nn.init.constant_(model.linear_h.weight, 1.0)
-    nn.init.zeros_(model.linear_h.bias)
-    y, _ = model(torch.ones(1, 3, 1))
-    close(y[0, :, 0], torch.tensor([0.5, 0.75, 0.875]))  # the gates are equal: half old, half new
-    y.sum().backward()
-    assert all(p.grad.isfinite().all() for p in model.parameters())
-
-
-# Linear attention
-
-
-def test_linear_attention_is_its_definition_and_its_recurrence():
-    q, k, v = randn(2, 11, 3), randn(2, 11, 3, seed=1), randn(2, 11, 4, seed=2)
-    y = linear_attention(q, k, v)
-    phi = {name: np.where(x > 0, x + 1, np.exp(x)) for name, x in (("q", q.numpy()), ("k", k.numpy()))}
-    for b in range(2):
-        for t in range(11):
-            weights = np.array([phi["q"][b, t] @ phi["k"][b, s] for s in range(t + 1)])
-            close(y[b, t], torch.from_numpy(weights @ v[b, : t + 1].numpy() / weights.sum()), 1e-12)
-    recurrent, state = linear_attention_recurrent(q, k, v)
-    close(recurrent, y, 1e-12)
-    assert [tuple(s.shape) for s in state] == [(2, 3, 4), (2, 3)]
-    first, state = linear_attention_recurrent(q[:, :5], k[:, :5], v[:, :5])
-    y_5, state = linear_attention_step(q[:, 5], k[:, 5], v[:, 5], state)
-    rest, _ = linear_attention_recurrent(q[:, 6:], k[:, 6:], v[:, 6:], state)
-    close(torch.cat([first, y_5[:, None], rest], 1), y, 1e-12)
-
-
-def test_linear_attention_gradients():
-    arguments = [t.requires_grad_() for t in (randn(1, 5, 2), randn(1, 5, 2, seed=1), randn(1, 5, 2, seed=2))]
-    assert gradcheck(linear_attention, arguments) and gradgradcheck(linear_attention, arguments)
-    ours, theirs = (
-        torch.autograd.grad((f(*arguments) ** 2).sum(), arguments)
-        for f in (linear_attention, lambda *a: linear_attention_recurrent(*a)[0])
-    )
-    for one, other in zip(ours, theirs, strict=True):
-        close(one, other, 1e-12)
 
 
 # What every module does; each takes (B, T, 4)
@@ -729,20 +425,6 @@ def test_on_a_gpu_as_on_a_cpu(layer):
         gradients = torch.autograd.grad(y.square().sum(), list(model.parameters()))
         y_next, _ = model.step(x[:, 0].to(device), state)
         return [t.cpu() for t in (y, y_next, *flat(state), *gradients)]
-
-    for ours, theirs in zip(run("cuda"), run("cpu"), strict=True):
-        close(ours, theirs)
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_selective_scan_on_a_gpu_as_on_a_cpu():
-    arguments = selective_arguments(2, 70, 256, 32)
-
-    def run(device):
-        used = [t.to(device).requires_grad_() for t in arguments]
-        y = selective_scan(*used)
-        return [t.cpu() for t in (y, *torch.autograd.grad(y.square().sum(), used))]
 
     for ours, theirs in zip(run("cuda"), run("cpu"), strict=True):
         close(ours, theirs)
