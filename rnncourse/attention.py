@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+
+from rnncourse.bptt import once_differentiable
 
 
 def tanh_scores(query: Tensor, keys: Tensor, v: Tensor) -> Tensor:

@@ -23,10 +23,15 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from rnncourse.bptt import back_through_time, over_time, recurrent_weight_gradient, weight_gradient
+from rnncourse.bptt import (
+    back_through_time,
+    once_differentiable,
+    over_time,
+    recurrent_weight_gradient,
+    weight_gradient,
+)
 from rnncourse.fast import product, sigmoid_backward_, step_product, tanh, tanh_backward_
 from rnncourse.layers import Recurrent, check_step
 
@@ -197,3 +202,32 @@ class GRU(Recurrent):
 
     def run(self, x, state, W_ih, W_hh, b_ih, b_hh):
         return (GRUSequence.apply(x, *state, W_ih, W_hh, b_ih, b_hh, self.reset_after, self.update),)
+
+
+@torch.no_grad()
+def update_bias_(gru: GRU, value: float | Tensor = 1.0) -> GRU:
+    """Set the bias of the gate that keeps the old state, in every layer and direction, in place; returns the module.
+
+    Args:
+        value: a number, or (H) numbers, one for each unit. With all else 0 a unit keeps σ(value) of its state at each
+            step, in either convention: with update="paper" the bias of z is −value. As two biases are added, b_ih's
+            block of z gets the value and b_hh's becomes 0.
+
+    Raises:
+        ValueError: the module has no bias, or the value another shape.
+
+    Source: after Jozefowicz, Zaremba, Sutskever (2015), who do it with the LSTM's forget gate; log u with u uniform
+    between 1 and T − 1 for a unit each is the initialisation of Tallec, Ollivier, "Can recurrent neural networks warp
+    time?" (2018).
+    """
+    if not gru.bias:
+        raise ValueError("gru: got bias=False, expected a module with biases")
+    value = torch.as_tensor(value, dtype=gru.bias_ih_l0.dtype, device=gru.bias_ih_l0.device)
+    if value.shape not in ((), (gru.hidden_size,)):
+        raise ValueError(f"value: got shape {tuple(value.shape)}, expected a number or ({gru.hidden_size},)")
+    for layer in range(gru.num_layers):
+        for reverse in range(gru.directions):
+            _, _, b_ih, b_hh = gru.weights(layer, bool(reverse))
+            b_ih.chunk(3)[1].copy_(value if gru.update == "torch" else -value)  # r, z, n
+            b_hh.chunk(3)[1].zero_()
+    return gru

@@ -22,10 +22,9 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from rnncourse.bptt import back_through_time, input_gradients, over_time
+from rnncourse.bptt import back_through_time, input_gradients, once_differentiable, over_time
 from rnncourse.fast import product, sigmoid_backward_, step_product, tanh, tanh_backward_
 from rnncourse.layers import Recurrent, check_step
 

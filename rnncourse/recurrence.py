@@ -18,11 +18,10 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from tqdm import trange
 
-from rnncourse.bptt import back_through_time, input_gradients, over_time
+from rnncourse.bptt import back_through_time, input_gradients, once_differentiable, over_time
 from rnncourse.fast import product, step_product, tanh, tanh_backward_
 from rnncourse.layers import Recurrent, check_step
 

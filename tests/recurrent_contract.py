@@ -124,6 +124,14 @@ class RecurrentContract:
 
         assert torch.autograd.gradcheck(function, (x, *state, *module.parameters()))
 
+    def test_a_penalty_on_gradients_is_refused_not_ignored(self):
+        module = self.make()
+        x, state = self.inputs(module)
+        weight = torch.ones((), dtype=x.dtype, requires_grad=True)
+        (gradient,) = torch.autograd.grad(self.call(module, x, state)[0].sum(), x, create_graph=True)
+        with pytest.raises(RuntimeError, match="has no derivative of its own"):
+            (weight + gradient.square().sum()).backward()
+
     def test_gradients_share_no_memory(self):
         """b_ih and b_hh have equal gradients; clipping, which works in place, must not scale one tensor twice."""
         module = self.make()

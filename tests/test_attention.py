@@ -38,6 +38,13 @@ def test_fast_scores_pass_a_gradient_check():
     torch.testing.assert_close(torch.autograd.grad(e.sum(), inputs), once, rtol=0, atol=0)
 
 
+def test_a_penalty_on_gradients_of_fast_scores_is_refused_not_ignored():
+    q, k, v = (randn(*shape).requires_grad_() for shape in ((2, 3), (2, 4, 3), (3,)))
+    (gradient,) = torch.autograd.grad(additive_scores(q, k, v).sum(), v, create_graph=True)
+    with pytest.raises(RuntimeError, match="has no derivative of its own"):
+        (v.sum() + gradient.square().sum()).backward()
+
+
 def test_fast_scores_in_float32():
     q, k, v = (randn(*shape).float() for shape in ((8, 16), (8, 30, 16), (16,)))
     fast, plain = (scores(q, k, v).softmax(-1) for scores in (additive_scores, tanh_scores))
