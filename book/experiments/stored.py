@@ -9,7 +9,6 @@ A chapter reads the results with `load("lstm_memory")`.
 """
 
 import argparse
-import inspect
 import json
 import os
 import time
@@ -24,8 +23,8 @@ HERE = Path(__file__).parent
 
 def run(measure, settings, quick):
     """Call `measure(**settings)` and store the JSON values that it returns, with all that is needed to repeat it."""
-    script = Path(inspect.getfile(measure))
-    parser = argparse.ArgumentParser(description=inspect.getmodule(measure).__doc__.partition("\n")[0])
+    script = Path(measure.__code__.co_filename)
+    parser = argparse.ArgumentParser(description=measure.__globals__["__doc__"].partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="measure with tiny settings and store nothing")
     if parser.parse_args().quick:
         print(json.dumps(measure(**quick), indent=1))
