@@ -69,9 +69,11 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
     try:
         if not problem:
             results = by_index(worker.run(cells, **run))
-        if any(result["outputs"] or result.get("where") == "visible" or result["fault"] for result in results.values()):
+        speaking = [i for i, r in results.items() if r["outputs"] or r.get("where") == "visible" or r["fault"]]
+        if speaking:
             # What a student reads comes from a run without hidden tests, so no process has both seen them and a voice.
-            shown = by_index(worker.run([_visible(cell, results.get(i)) for i, cell in enumerate(cells)], **run))
+            before = [_visible(cell, results.get(i)) for i, cell in enumerate(cells[: speaking[-1] + 1])]
+            shown = by_index(worker.run(before, **run))
     except WorkerEnded as reason:
         problem = str(reason)
     _enter(cells, results, shown)
@@ -88,8 +90,9 @@ def by_index(results: list[dict]) -> dict[int, dict]:
 
 
 def _visible(cell: Cell, result: dict | None) -> Cell:
-    """A cell without its hidden tests, its lines where they were; one that died or hung would do so again and is left out."""
-    if result is None or result["fault"]:
+    """A cell without its hidden tests, its lines where they were; what died or hung would do so again, and a test that passed
+    has nothing to say: they are left out."""
+    if result is None or result["fault"] or (cell.kind == "test" and result["where"] != "visible"):
         return Cell("text", cell.id, "", cell.node)
     if cell.kind != "test" or BEGIN not in cell.source:
         return cell

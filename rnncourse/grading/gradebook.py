@@ -4,8 +4,9 @@ import warnings
 from datetime import datetime
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, SubmittedNotebook
 from sqlalchemy.exc import SAWarning
+from sqlalchemy.orm import joinedload
 
 from rnncourse.grading.notebook import Cell
 
@@ -29,13 +30,16 @@ def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
 
 def reset(gradebook: Gradebook, lab: str, student: str, notebook: str, received: datetime | None = None) -> None:
     """No automatic point of an earlier run is left, should this one not come to its end."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own use of the session
-        gradebook.update_or_create_student(student)
-        entry = gradebook.update_or_create_submission(lab, student)
+    try:
+        entry = gradebook.find_submission(lab, student)
+    except MissingEntry:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own use of the session
+            gradebook.update_or_create_student(student)
+            entry = gradebook.add_submission(lab, student)
     if received:
         entry.timestamp = received.replace(tzinfo=None)
-    for grade in gradebook.find_submission_notebook(notebook, lab, student).grades:
+    for grade in _of(Grade, gradebook, gradebook.find_submission_notebook(notebook, lab, student)):
         if grade.cell.type == "GradeCell":
             grade.auto_score, grade.needs_manual_grade = 0.0, grade.manual_score is not None
     gradebook.db.commit()
@@ -45,13 +49,13 @@ def save(gradebook: Gradebook, lab: str, student: str, notebook: str, cells: lis
     """Enter what each cell earned; return the score and what could be had, a person's points included."""
     by_name = {cell.id: cell for cell in cells if cell.id}
     entry = gradebook.find_submission_notebook(notebook, lab, student)
-    for grade in entry.grades:
+    for grade in _of(Grade, gradebook, entry):
         cell = by_name.get(grade.name)
         if cell is not None and grade.cell.type == "GradeCell":
             score = cell.node.metadata.get("rnncourse", {}).get("score", 0.0)
             grade.auto_score = score
             grade.needs_manual_grade = grade.manual_score is not None or score is None
-    for comment in entry.comments:
+    for comment in _of(Comment, gradebook, entry):
         cell = by_name.get(comment.name)
         comment.auto_comment = "No response." if cell is not None and cell.unanswered else None
     gradebook.db.commit()
@@ -62,8 +66,8 @@ def save(gradebook: Gradebook, lab: str, student: str, notebook: str, cells: lis
 def marks(gradebook: Gradebook, lab: str, student: str, notebook: str, nb: NotebookNode) -> dict:
     """Write scores and comments, a person's included, into an autograded notebook, as nbgrader does before feedback."""
     entry = gradebook.find_submission_notebook(notebook, lab, student)
-    grades = {grade.name: grade for grade in entry.grades}
-    comments = {comment.name: comment.comment for comment in entry.comments}
+    grades = {grade.name: grade for grade in _of(Grade, gradebook, entry)}
+    comments = {comment.name: comment.comment for comment in _of(Comment, gradebook, entry)}
     for cell in nb.cells:
         flags = cell.metadata.get("nbgrader", {})
         name = flags.get("grade_id")
@@ -72,3 +76,9 @@ def marks(gradebook: Gradebook, lab: str, student: str, notebook: str, nb: Noteb
         if name in comments:
             flags["comment"] = comments[name]
     return {"late_penalty": entry.late_submission_penalty}
+
+
+def _of(kind: type[Grade] | type[Comment], gradebook: Gradebook, entry: SubmittedNotebook) -> list:
+    """A submitted notebook's grades or comments with their cells, as they are now, in one query instead of one for each."""
+    query = gradebook.db.query(kind).options(joinedload(kind.cell)).populate_existing()
+    return query.filter(kind.notebook_id == entry.id).all()

@@ -14,11 +14,10 @@ from pathlib import Path
 
 from rnncourse.grading import forbid, score
 from rnncourse.grading.notebook import Cell
-from rnncourse.grading.sandbox import THREADS, NoIsolation, Sandbox
+from rnncourse.grading.sandbox import ENVIRONMENT, NoIsolation, Sandbox
 
 LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
 NOTEBOOK = 5  # times the time of a cell: the time of a notebook
-LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # cheaper to fork
 GRACE = 15  # seconds more before a scoring process itself is ended
 
 
@@ -35,7 +34,7 @@ class Worker:
 
     def start(self) -> None:
         execution = "autograde" if json.loads(self.options)["cwd"] is None else "validate"  # labs written for nbgrader ask
-        environment = os.environ | THREADS | LARGE_PAGES | {"NBGRADER_EXECUTION": execution, "MPLBACKEND": "Agg"}
+        environment = os.environ | ENVIRONMENT | {"NBGRADER_EXECUTION": execution, "MPLBACKEND": "Agg"}
         path = [str(Path(__file__).parents[2]), *filter(None, [environment.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(path)
         command = [sys.executable, "-m", "rnncourse.grading.worker", self.options]
@@ -154,6 +153,7 @@ def _run(job: dict, sandbox: Sandbox) -> tuple[list[dict], bool]:
     pid = os.fork()
     if pid == 0:
         try:
+            gc.disable()  # it does not live long enough
             os.close(read)
             own_errors = os.dup(2)
             null = os.open(os.devnull, os.O_RDWR)
