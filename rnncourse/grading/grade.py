@@ -90,9 +90,8 @@ def by_index(results: list[dict]) -> dict[int, dict]:
 
 
 def _visible(cell: Cell, result: dict | None) -> Cell:
-    """A cell without its hidden tests, its lines where they were; what died or hung would do so again, and a test that passed
-    has nothing to say: they are left out."""
-    if result is None or result["fault"] or (cell.kind == "test" and result["where"] != "visible"):
+    """A cell without its hidden tests, its lines where they were; one that died or hung would do so again and is left out."""
+    if result is None or result["fault"]:
         return Cell("text", cell.id, "", cell.node)
     if cell.kind != "test" or BEGIN not in cell.source:
         return cell

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from rnncourse.grading.grade import grade
 from rnncourse.grading.notebook import Lab, Raw
 from rnncourse.grading.worker import Worker
 from tests.grading.course import meta
@@ -53,6 +54,21 @@ def test_a_scoring_process_that_dies_costs_no_other_submission_anything(worker):
     assert scores(worker, TWICE, "assert f(2) == 4", "import os\nif f(2) == 4:\n    os._exit(1)", "assert f(2) == 4") == [2]
     for _ in range(3):
         assert scores(worker, TWICE, "assert f(2) == 4") == [2]
+
+
+def test_a_visible_message_may_rest_on_what_an_earlier_visible_test_set_up(worker, tmp_path):
+    cells = [
+        new_code_cell("def f(x):\n    raise NotImplementedError", id="f", metadata=meta("f", solution=True)),
+        new_code_cell("x = 2\nassert f(x) == 4", id="t0", metadata=meta("t0", grade=True, points=1)),
+        new_code_cell("assert f(x + 1) == 6, f'not twice {x + 1}'", id="t1", metadata=meta("t1", grade=True, points=1)),
+    ]
+    lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
+    cells[0].source = "def f(x):\n    return x * x"
+    path = tmp_path / "lab.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    graded = grade(worker, lab, path, tmp_path, ("ada", "lab"), {}, 20)
+    assert [cell.node.metadata.rnncourse.get("score") for cell in graded.cells[1:]] == [1, 0]
+    assert graded.cells[2].node.metadata.rnncourse.message == "not twice 3"
 
 
 def test_labs_that_forbid_different_things_follow_one_another(worker):
