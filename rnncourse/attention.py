@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.bptt import once_differentiable
+from rnncourse.fast import sigmoid_backward
 
 
 def tanh_scores(query: Tensor, keys: Tensor, v: Tensor) -> Tensor:
@@ -61,7 +62,8 @@ class AdditiveScores(torch.autograd.Function):
     def backward(ctx, de):
         s, v = ctx.saved_tensors
         dv = 2 * torch.mv(s.flatten(0, 1).T, de.flatten())
-        dkeys = torch.addcmul(s, s, s, value=-1).mul_(4 * de[..., None]).mul_(v)  # σ' = σ − σ²
+        dkeys = de[..., None] * (4 * v)  # (B, S, A)
+        sigmoid_backward(dkeys, s, out=dkeys)
         return dkeys.sum(1), dkeys, dv
 
 

@@ -90,7 +90,7 @@ def recurrent_weight_gradient(da: Tensor, h0: Tensor, h: Tensor) -> Tensor:
 
 def weight_gradient(da: Tensor, x: Tensor) -> Tensor:
     """Σ da_t x_tᵀ over steps and batch, of da (T, B, R) and x (T, B, C), as one product: (R, C)."""
-    return product(x.flatten(0, 1).T, da.flatten(0, 1).T).T
+    return da.flatten(0, 1).T @ x.flatten(0, 1)
 
 
 def step_jacobian(step: Callable, state: Tensor | tuple[Tensor, ...]) -> Tensor:

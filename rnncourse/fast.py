@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-ONE = torch.ones(())  # a tensor, since a Python number is made into one at every use
+MINUS_ONE = -torch.ones(())  # a tensor, since a Python number is made into one at every use
 
 
 def product(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
@@ -54,15 +54,15 @@ def tanh(a: Tensor, out: Tensor | None = None) -> Tensor:
     """tanh; in float32 on a CPU as 2σ(2a) − 1, three times faster there and equal within 2e-7 (absolute)."""
     if a.dtype == torch.float32 and a.device.type == "cpu":
         y = torch.add(a, a, out=out).sigmoid_()
-        return y.add_(y).sub_(ONE)
+        return torch.sub(MINUS_ONE, y, alpha=-2, out=y)
     return torch.tanh(a, out=out)
 
 
-def tanh_backward_(d: Tensor, y: Tensor) -> Tensor:
-    """∂L/∂y to ∂L/∂a in place, for y = tanh(a): d ⊙ (1 − y²)."""
-    return d.addcmul_(d * y, y, value=-1)
+def tanh_backward(dy: Tensor, y: Tensor, out: Tensor) -> Tensor:
+    """∂L/∂y to ∂L/∂a for y = tanh(a), dy ⊙ (1 − y²), in one operation; out may be dy."""
+    return torch.ops.aten.tanh_backward.grad_input(dy, y, grad_input=out)
 
 
-def sigmoid_backward_(d: Tensor, y: Tensor) -> Tensor:
-    """∂L/∂y to ∂L/∂a in place, for y = σ(a): d ⊙ y(1 − y)."""
-    return d.mul_(y).addcmul_(d, y, value=-1)
+def sigmoid_backward(dy: Tensor, y: Tensor, out: Tensor) -> Tensor:
+    """∂L/∂y to ∂L/∂a for y = σ(a), dy ⊙ y(1 − y), in one operation; out may be dy."""
+    return torch.ops.aten.sigmoid_backward.grad_input(dy, y, grad_input=out)

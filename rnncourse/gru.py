@@ -32,7 +32,7 @@ from rnncourse.bptt import (
     recurrent_weight_gradient,
     weight_gradient,
 )
-from rnncourse.fast import product, sigmoid_backward_, step_product, tanh, tanh_backward_
+from rnncourse.fast import product, sigmoid_backward, step_product, tanh, tanh_backward
 from rnncourse.layers import Recurrent, check_step
 
 UPDATES = ("torch", "paper")
@@ -146,7 +146,7 @@ class GRUSequence(torch.autograd.Function):
             dh += dh_t
             torch.mul(dh, h_prev - n, out=da_z)  # back through h_t = n + z ⊙ (h_{t-1} − n)
             dh_z = dh * z
-            tanh_backward_(torch.sub(dh, dh_z, out=da_n_t), n)
+            tanh_backward(dh - dh_z, n, out=da_n_t)
             dh = dh_z
             if reset_after:  # back through a_n = … + r ⊙ m
                 torch.mul(da_n_t, m_t, out=da_r)
@@ -155,7 +155,7 @@ class GRUSequence(torch.autograd.Function):
                 drh = times_W_n_T(da_n_t)
                 torch.mul(drh, h_prev, out=da_r)
                 dh.addcmul_(drh, r)
-            sigmoid_backward_(da_rz, rz)
+            sigmoid_backward(da_rz, rz, out=da_rz)
             if ctx.update == "paper":
                 da_z.neg_()
             dh += times_W_h_T(da_t if reset_after else da_rz)

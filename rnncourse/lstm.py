@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnncourse.bptt import back_through_time, input_gradients, once_differentiable, over_time
-from rnncourse.fast import product, sigmoid_backward_, step_product, tanh, tanh_backward_
+from rnncourse.fast import product, sigmoid_backward, step_product, tanh, tanh_backward
 from rnncourse.layers import Recurrent, check_step
 
 
@@ -147,20 +147,22 @@ class LSTMSequence(torch.autograd.Function):
         times_W_hh_T = step_product(W_hh.T, *x.shape[:2])
         dh, dc = torch.zeros_like(h0), torch.zeros_like(c0)  # what reaches h_t and c_t from step t + 1
         c_prev = [c0, *c[:-1].unbind(0)]
-        per_step = back_through_time(*gates.chunk(4, -1), *da.chunk(4, -1), gates, da, c_prev, c, dh_out, dc_out)
-        for i, f, g, o, da_i, da_f, da_g, da_o, gates_t, da_t, c_prev, c_t, dh_t, dc_t in per_step:
+        per_step = back_through_time(
+            gates[..., : 2 * H], *gates.chunk(4, -1), da, da[..., : 2 * H], *da.chunk(4, -1), c_prev, c, dh_out, dc_out
+        )
+        for if_t, i, f, g, o, da_t, da_if, da_i, da_f, da_g, da_o, c_prev, c_t, dh_t, dc_t in per_step:
             dh += dh_t
             dc += dc_t
             tanh_c = tanh(c_t)
             torch.mul(dh, tanh_c, out=da_o)  # back through h_t = o ⊙ tanh(c_t)
-            dc += tanh_backward_(dh * o, tanh_c)
+            dc += tanh_backward(dh.mul_(o), tanh_c, out=dh)
             torch.mul(dc, g, out=da_i)  # back through c_t = f ⊙ c_{t-1} + i ⊙ g
             torch.mul(dc, c_prev, out=da_f)
             torch.mul(dc, i, out=da_g)
             dc *= f
-            sigmoid_backward_(da_t[:, : 2 * H], gates_t[:, : 2 * H])  # back through the gates to a_t
-            tanh_backward_(da_g, g)
-            sigmoid_backward_(da_o, o)
+            sigmoid_backward(da_if, if_t, out=da_if)  # back through the gates to a_t
+            tanh_backward(da_g, g, out=da_g)
+            sigmoid_backward(da_o, o, out=da_o)
             dh = times_W_hh_T(da_t)  # (B, H): W_hhᵀ da_t
         dx, dW_ih, dW_hh, db = input_gradients(da, x, h0, h, W_ih, ctx.needs_input_grad[0])
         db = db if ctx.bias else None

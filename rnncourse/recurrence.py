@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from tqdm import trange
 
 from rnncourse.bptt import back_through_time, input_gradients, once_differentiable, over_time
-from rnncourse.fast import product, step_product, tanh, tanh_backward_
+from rnncourse.fast import product, step_product, tanh, tanh_backward
 from rnncourse.layers import Recurrent, check_step
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
@@ -96,16 +96,19 @@ class RNNSequence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, dh_out):
         x, h0, W_ih, W_hh, h = ctx.saved_tensors
-        # φ' from φ's value: tanh' = 1 − h², relu' = 1 where h > 0
-        da = (h > 0).to(h.dtype) if ctx.nonlinearity == "relu" else tanh_backward_(torch.ones_like(h), h)  # (T, B, H)
+        da = torch.empty_like(h)  # (T, B, H)
         times_W_hh_T = step_product(W_hh.T, *x.shape[:2])
-        dh_next = torch.zeros_like(h0)  # what reaches h_t from step t + 1
-        for da_t, dh_t in back_through_time(da, dh_out):
-            da_t *= dh_next.add_(dh_t)  # da_t = φ'(a_t) ⊙ dh_t
-            dh_next = times_W_hh_T(da_t)  # (B, H): W_hhᵀ da_t
+        dh = torch.zeros_like(h0)  # what reaches h_t from step t + 1
+        for da_t, h_t, dh_t in back_through_time(da, h, dh_out):
+            dh += dh_t
+            if ctx.nonlinearity == "relu":  # da_t = φ'(a_t) ⊙ dh_t, with φ' from φ's value: 1 where h_t > 0
+                torch.mul(dh, h_t > 0, out=da_t)
+            else:  # tanh' = 1 − h_t²
+                tanh_backward(dh, h_t, out=da_t)
+            dh = times_W_hh_T(da_t)  # (B, H): W_hhᵀ da_t
         dx, dW_ih, dW_hh, db = input_gradients(da, x, h0, h, W_ih, ctx.needs_input_grad[0])
         db = db if ctx.bias else None
-        return dx, dh_next, dW_ih, dW_hh, db, db, None
+        return dx, dh, dW_ih, dW_hh, db, db, None
 
 
 class RNN(Recurrent):

@@ -102,8 +102,9 @@ class LinearScan(torch.autograd.Function):
         return da, db, (db[:, first] * a[:, first]).squeeze(1), None
 
 
-# Elements that one operation handles. Fewer, and Python's overhead counts; more, and they leave the processor's cache.
-CHUNK_ELEMENTS = 32768
+# Elements that one operation handles on each thread: with fewer Python's overhead counts, and torch leaves threads idle
+# below 2^15 each; more leave the processor's cache.
+CHUNK_ELEMENTS = 2**16
 
 
 def scan_into(out: Tensor, a: Tensor, b: Tensor, h: Tensor, reverse: bool = False):
@@ -115,14 +116,15 @@ def scan_into(out: Tensor, a: Tensor, b: Tensor, h: Tensor, reverse: bool = Fals
     there. Not differentiable.
     """
     B, T, D = b.shape
-    K = min(CHUNK_ELEMENTS // max(B * D, 1), T // 8)
+    K = min(CHUNK_ELEMENTS * torch.get_num_threads() // max(B * D, 1), T // 8)
     if K < 4 or not _scan_chunks(out, a, b, h, reverse, K):
-        _sweep(*(_steps(x, 1, reverse) for x in (out, a, b)), h)
+        sweep(*(_steps(x, 1, reverse) for x in (out, a, b)), h)
 
 
 def _scan_chunks(out, a, b, h, reverse, K):
     T = b.shape[1]
-    L = T // K
+    L = -(-T // K)  # rounded up, so that fewer than L steps remain
+    K = T // L
     cut = T - K * L if reverse else K * L  # what is beyond K·L steps is scanned last
     main, rest = (slice(cut, T), slice(0, cut)) if reverse else (slice(0, cut), slice(cut, T))
     # L tensors (B, K, D) each, in the order of the scan
@@ -140,7 +142,7 @@ def _scan_chunks(out, a, b, h, reverse, K):
     start[:, first] = h
     scan_into(start[:, tail], product[:, head], end[:, head], h, reverse)
 
-    _sweep(out_steps, a_steps, b_steps, start)
+    sweep(out_steps, a_steps, b_steps, start)
     if rest.start < rest.stop:
         scan_into(out[:, rest], a[:, rest], b[:, rest], out[:, cut if reverse else cut - 1], reverse)
     return True
@@ -151,7 +153,8 @@ def _steps(x, dim, reverse):
     return steps[::-1] if reverse else steps
 
 
-def _sweep(out, a, b, h):
+def sweep(out, a, b, h: Tensor):
+    """The loop: h_t = a_t h_{t-1} + b_t into out_t, over tensors or lists of steps, from the state h before the first."""
     for out_t, a_t, b_t in zip(out, a, b, strict=True):
         h = torch.addcmul(b_t, a_t, h, out=out_t)
 

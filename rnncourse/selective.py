@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnncourse.scan import check, check_sequence, check_size, check_step, describe, run_eagerly, scan_into
+from rnncourse.scan import check, check_sequence, check_size, check_step, describe, run_eagerly, sweep
 
 
 def selective_scan_sequential(u, delta, A, B, C, D=None, h0=None, return_state=False):
@@ -39,7 +39,7 @@ def selective_scan_sequential(u, delta, A, B, C, D=None, h0=None, return_state=F
 def selective_scan(u, delta, A, B, C, D=None, h0=None, return_state=False):
     """The selective scan in memory O(T·D): the states (B, T, D, N) exist for a few steps at a time only.
 
-    For the gradient it keeps the state at the start of each chunk of steps, and computes the others again. A second
+    For the gradient it keeps one state in N steps or more, and computes the others again. A second
     derivative is that of the plain loop, with its memory.
 
     Args:
@@ -61,87 +61,124 @@ def selective_scan(u, delta, A, B, C, D=None, h0=None, return_state=False):
     return (y, h.mT) if return_state else y
 
 
-# Elements (B, steps, N, D) of a chunk: its few buffers should stay in the processor's cache
+# Elements (steps, B, N, D) of a chunk for each thread: its few buffers should stay in the processor's cache
 BUFFER_ELEMENTS = 2**19
 
 
 class SelectiveScan(torch.autograd.Function):
     """`selective_scan` without D, and with N before D, A (N, D) and h (B, N, D), so that the innermost loops are long.
 
-    With v_t = Δ_t u_t it is h_t = a_t h_{t-1} + b_t, where a_t = exp(Δ_t A) and b_t = v_t B_t are (B, N, D).
+    With v_t = Δ_t u_t it is h_t = a_t h_{t-1} + b_t, where a_t = exp(Δ_t A) and b_t = v_t B_t are (B, N, D). The
+    sequence is taken chunk by chunk, each K pieces of L steps, and the pieces side by side: once from 0, for their end
+    states; with each piece's product of a, exp(A ΣΔ), these are a recurrence over pieces, which gives the states
+    between them; and once more from there. The backward gets the states between pieces, and runs the same the other way.
     """
 
     @staticmethod
-    def forward(ctx, u, delta, A, B, C, h):
-        y, h0, starts = torch.empty_like(u), h, []
+    def forward(ctx, u, delta, A, B, C, h0):
         with torch.autocast(u.device.type, enabled=False):  # its matrix products in half precision would not do
-            chunks = Chunks(u, delta, A, B)
-            for steps in chunks.steps:
-                starts.append(h)
-                _, states = chunks.states(steps, h)  # (B, L+1, N, D)
-                y[:, steps] = (C[:, steps, None] @ states[:, 1:]).squeeze(2)  # y_t = Σ_n C_t h_t
-                h = states[:, -1].clone()
-        ctx.save_for_backward(u, delta, A, B, C, h0, torch.stack(starts))
-        return y, h
+            K = _pieces_side_by_side(u, A)
+            chunks = Chunks(u, delta, A, B, K)
+            C_, y = chunks.cut(C), torch.empty_like(chunks.v, memory_format=torch.contiguous_format)
+            between = torch.cat([h0[None], h0.new_empty(len(y) * K, *h0.shape)])  # (pieces + 1, B, N, D)
+            for i in range(len(y)):
+                a, b, product = chunks.coefficients(i)
+                end = b[0].clone()  # (K·B, N, D)
+                sweep([end] * (len(a) - 1), a[1:], b[1:], end)
+                starts, after = between[i * K : (i + 1) * K], between[i * K + 1 : (i + 1) * K + 1]
+                sweep(after, product.view_as(starts), end.view_as(starts), starts[0])
+                h = chunks.states(starts)
+                torch.matmul(C_[i, :, :, None], h[1:], out=y[i, :, :, None])  # y_t = Σ_n C_t h_t
+        ctx.save_for_backward(u, delta, A, B, C, h0, between)
+        ctx.K = K
+        return chunks.join(y), between[-1].clone()
 
     @staticmethod
     def backward(ctx, dy, dh):
-        u, delta, A, B, C, h0, starts = ctx.saved_tensors
+        u, delta, A, B, C, h0, between = ctx.saved_tensors
         if torch.is_grad_enabled():  # this gradient is to be differentiated again
             y, h = selective_scan_sequential(u, delta, A.mT, B, C, None, h0.mT, return_state=True)
             wanted = [x for x, needed in zip(ctx.saved_tensors, ctx.needs_input_grad, strict=False) if needed]
             gradients = iter(torch.autograd.grad((y, h.mT), wanted, (dy, dh), create_graph=True))
             return tuple(next(gradients) if needed else None for needed in ctx.needs_input_grad)
-        v = delta * u
-        dv, ddelta, dA, dB, dC = (torch.zeros_like(x) for x in (u, delta, A, B, C))
         with torch.autocast(u.device.type, enabled=False):
-            chunks = Chunks(u, delta, A, B)
-            dstates = torch.empty_like(chunks.b)  # (B, L, N, D)
-            for steps, start in zip(reversed(chunks.steps), reversed(starts), strict=True):
-                a, states = chunks.states(steps, start)
-                h_prev, h = states[:, :-1], states[:, 1:]  # (B, L, N, D)
-                # db_t = ∂L/∂h_t: from y_t, and from h_{t+1} through a_{t+1}; dh comes from behind the chunk
-                db, from_y = dstates[:, : a.shape[1]], chunks.b[:, : a.shape[1]]
-                torch.mul(dy[:, steps, None], C[:, steps, :, None], out=from_y)
-                db[:, -1] = from_y[:, -1] + dh
-                _scan(db[:, :-1], a[:, 1:], from_y[:, :-1], db[:, -1], reverse=True)
-                dh = a[:, 0] * db[:, 0]  # (B, N, D)
+            K = ctx.K
+            chunks = Chunks(u, delta, A, B, K)
+            dy, C_, dA = chunks.cut(dy), chunks.cut(C), torch.zeros_like(A)
+            dv, ddelta, dB, dC = (torch.empty_like(x, memory_format=torch.contiguous_format) for x in (dy, dy, C_, C_))
+            db = torch.empty_like(chunks.a)  # (L, K·B, N, D)
+            db_earlier, a_later = db.unbind(0)[-2::-1], chunks.a_steps[:0:-1]
+            for i in reversed(range(len(dy))):
+                a, product = chunks.a, chunks.coefficients(i)[2]
+                starts = between[i * K : (i + 1) * K]  # (K, B, N, D)
+                h = chunks.states(starts)
+                # db_t = ∂L/∂h_t = dy_t C_t + a_{t+1} db_{t+1}; dh comes from behind the chunk
+                torch.mul(dy[i, :, :, None], C_[i, ..., None], out=db)
+                end = db[-1].clone()
+                sweep([end] * len(a_later), a_later, db_earlier, end)
+                behind = torch.cat([torch.empty_like(starts), dh[None]])  # what reaches each piece's last step
+                leaving = end.mul_(a[0]).view_as(starts)
+                sweep(*(x.unbind(0)[::-1] for x in (behind[:-1], product.view_as(starts), leaving)), dh)
+                db[-1] += behind[1:].flatten(0, 1)
+                sweep(db_earlier, a_later, db_earlier, db[-1])
+                dh = behind[0]
 
-                dC[:, steps] = (dy[:, steps, None] @ h.mT).squeeze(2)  # Σ_d dy_t h_t
-                dB[:, steps] = (v[:, steps, None] @ db.mT).squeeze(2)  # Σ_d v_t db_t
-                dv[:, steps] = (B[:, steps, None] @ db).squeeze(2)  # Σ_n B_t db_t
-                scratch, dexponent = from_y, a.mul_(db).mul_(h_prev)  # ∂L/∂(Δ_t A) = db_t h_{t-1} a_t
-                ddelta[:, steps] = torch.mul(dexponent, A, out=scratch).sum(2)
-                dA += torch.mul(dexponent, delta[:, steps, None], out=scratch).sum((0, 1))
-        return dv * delta, ddelta.addcmul_(dv, u), dA, dB, dC, dh
+                torch.matmul(dy[i, :, :, None], h[1:].mT, out=dC[i, :, :, None])  # Σ_d dy_t h_t
+                torch.matmul(chunks.v[i, :, :, None], db.mT, out=dB[i, :, :, None])  # Σ_d v_t db_t
+                torch.matmul(chunks.B[i, :, :, None], db, out=dv[i, :, :, None])  # Σ_n B_t db_t
+                dexponent, scratch = a.mul_(db).mul_(h[:-1]), h[1:]  # ∂L/∂(Δ_t A) = db_t h_{t-1} a_t
+                torch.sum(torch.mul(dexponent, A, out=scratch), 2, out=ddelta[i])
+                dA += torch.mul(dexponent, chunks.delta[i, :, :, None], out=scratch).sum((0, 1))
+            dv, ddelta, dB, dC = map(chunks.join, (dv, ddelta, dB, dC))
+        ddelta.addcmul_(dv, u)
+        return dv.mul_(delta), ddelta, dA, dB, dC, dh
+
+
+def _pieces_side_by_side(u, A):
+    """K, such that a chunk has at most BUFFER_ELEMENTS for each thread and the last is about as long as the others."""
+    pieces = -(-u.shape[1] // _piece_length(u, A))
+    fitting = BUFFER_ELEMENTS * torch.get_num_threads() // max(1, _piece_length(u, A) * len(u) * A.numel())
+    return -(-pieces // -(-pieces // max(1, fitting)))
+
+
+def _piece_length(u, A):
+    """L, at least N: the states kept, one for each piece, are B·N·D·T/L elements, no more than u has then."""
+    return min(u.shape[1], max(16, len(A)))
 
 
 class Chunks:
-    """The sequence in chunks of L steps, and the buffers in which one chunk's states after another's are computed."""
+    """The sequence cut into n chunks of K pieces of L steps, and the buffers that one chunk after another is computed in.
 
-    def __init__(self, u, delta, A, B):
-        batch, T, D = u.shape
-        N = len(A)
-        # At least N steps: the states kept, one for each chunk, are B·N·D·T/L elements, no more than u then
-        L = min(T, max(16, N, BUFFER_ELEMENTS // max(batch * N * D, 1)))
-        self.steps = [slice(s, min(s + L, T)) for s in range(0, T, L)]
-        self.v, self.delta, self.B = delta * u, delta, B
+    `cut` brings (B, T, …) into (n, L, K·B, …), so that a step of all pieces is one block of memory; `join` undoes it.
+    """
+
+    def __init__(self, u, delta, A, B, K):
+        batch, self.T, _ = u.shape
+        self.L, self.K = _piece_length(u, A), K
+        self.delta, self.v, self.B = self.cut(delta), self.cut(delta * u), self.cut(B)
         self.A_log2 = A / math.log(2)  # exp(ΔA) = 2^(ΔA/ln 2), which costs less than half as much
-        self.a, self.b, self.h = (u.new_empty(batch, n, N, D) for n in (L, L, L + 1))
+        self.a, self.h = (u.new_empty(n, K * batch, *A.shape) for n in (self.L, self.L + 1))
+        self.a_steps, self.b_steps = self.a.unbind(0), self.h[1:].unbind(0)
 
-    def states(self, steps, start):
-        """a_t (B, L, N, D) of these steps, and the states (B, L+1, N, D), the one before them first."""
-        L = steps.stop - steps.start
-        a, b, h = self.a[:, :L], self.b[:, :L], self.h[:, : L + 1]
-        torch.mul(self.delta[:, steps, None], self.A_log2, out=a).exp2_()
-        torch.mul(self.v[:, steps, None], self.B[:, steps, :, None], out=b)
-        h[:, 0] = start
-        _scan(h[:, 1:], a, b, start)
-        return a, h
+    def cut(self, x):
+        padding = -self.T % (self.K * self.L)  # steps with Δ = 0 leave the state as it is
+        x = F.pad(x, (0, 0, 0, padding)) if padding else x
+        return x.unflatten(1, (-1, self.K, self.L)).permute(1, 3, 2, 0, 4).flatten(2, 3)
 
+    def join(self, x):
+        return x.unflatten(2, (self.K, -1)).permute(3, 0, 2, 1, 4).flatten(1, 3)[:, : self.T]
 
-def _scan(out, a, b, start, reverse=False):
-    scan_into(*(x.flatten(2) for x in (out, a, b)), start.flatten(1), reverse)
+    def coefficients(self, i):
+        """The steps of a_t and b_t (K·B, N, D) of chunk i, and the product of each piece's a_t."""
+        torch.mul(self.delta[i, :, :, None], self.A_log2, out=self.a).exp2_()
+        torch.mul(self.v[i, :, :, None], self.B[i, ..., None], out=self.h[1:])
+        return self.a_steps, self.b_steps, (self.delta[i].sum(0)[:, None] * self.A_log2).exp2_()
+
+    def states(self, starts):
+        """The states (L+1, K·B, N, D) of the pieces of this chunk, those before the first step first, in place of its b."""
+        self.h[0] = starts.flatten(0, 1)
+        sweep(self.b_steps, self.a_steps, self.b_steps, self.h[0])
+        return self.h
 
 
 def _check(u, delta, A, B, C, D, h0):
