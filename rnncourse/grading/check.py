@@ -5,7 +5,6 @@ from pathlib import Path
 
 import nbformat
 
-from rnncourse.grading.grade import by_index
 from rnncourse.grading.notebook import Lab
 from rnncourse.grading.worker import Worker
 
@@ -42,7 +41,7 @@ def check(path: Path) -> list[Check]:
         raise ValueError(f"{path}: no test cells, so this is not a lab of the course")
     worker = Worker(isolated=False, cwd=path.absolute().parent)
     try:
-        results = by_index(worker.run(lab.cells, lab.forbid, timeout=TIMEOUT))
+        results, _ = worker.run(lab.cells, lab.forbid, timeout=TIMEOUT)
     finally:
         worker.close()
     checks = []

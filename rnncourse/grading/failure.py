@@ -26,6 +26,16 @@ def is_hidden(source: str, line: int) -> bool:
     return False
 
 
+def without_hidden(source: str) -> str:
+    """A test cell with its hidden lines empty, so that the others keep their numbers."""
+    lines, hidden = [], False
+    for line in source.split("\n"):
+        hidden = hidden or BEGIN in line
+        lines.append("" if hidden else line)
+        hidden = hidden and END not in line
+    return "\n".join(lines)
+
+
 def hint_of(tree: ast.AST, line: int) -> str:
     """What the author says about a failing line: the constant words of its message, never a value."""
     words, constants = [], {}

@@ -12,7 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from rnncourse.grading import collect
-from rnncourse.grading.failure import BEGIN, END
+from rnncourse.grading.failure import BEGIN
 from rnncourse.grading.notebook import MAX_BYTES, Cell, Lab, Unreadable, read
 from rnncourse.grading.worker import Worker, WorkerEnded
 
@@ -68,12 +68,7 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
     results, shown = {}, {}
     try:
         if not problem:
-            results = by_index(worker.run(cells, **run))
-        speaking = [i for i, r in results.items() if r["outputs"] or r.get("where") == "visible" or r["fault"]]
-        if speaking:
-            # What a student reads comes from a run without hidden tests, so no process has both seen them and a voice.
-            before = [_visible(cell, results.get(i)) for i, cell in enumerate(cells[: speaking[-1] + 1])]
-            shown = by_index(worker.run(before, **run))
+            results, shown = worker.run(cells, **run)
     except WorkerEnded as reason:
         problem = str(reason)
     _enter(cells, results, shown)
@@ -83,24 +78,6 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
         "graded": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     return Graded(cells, notebook, _note(cells), problem)
-
-
-def by_index(results: list[dict]) -> dict[int, dict]:
-    return {result["index"]: result for result in results}
-
-
-def _visible(cell: Cell, result: dict | None) -> Cell:
-    """A cell without its hidden tests, its lines where they were; one that died or hung would do so again and is left out."""
-    if result is None or result["fault"]:
-        return Cell("text", cell.id, "", cell.node)
-    if cell.kind != "test" or BEGIN not in cell.source:
-        return cell
-    lines, hidden = [], False
-    for line in cell.source.split("\n"):
-        hidden = hidden or BEGIN in line
-        lines.append("" if hidden else line)
-        hidden = hidden and END not in line
-    return Cell(cell.kind, cell.id, "\n".join(lines), cell.node, cell.points)
 
 
 def _enter(cells: list[Cell], results: dict[int, dict], shown: dict[int, dict]) -> None:

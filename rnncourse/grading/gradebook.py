@@ -1,14 +1,30 @@
-"""nbgrader's gradebook: what it keeps of a lab, and what a submission earned; what a person entered is never touched."""
+"""nbgrader's gradebook: what it keeps of a lab, and what a submission earned; what a person entered is never touched.
 
-import warnings
+Rows are read and written as columns: nbgrader's objects load everything about their lab again after each commit.
+"""
+
 from datetime import datetime
+from uuid import uuid4
 
 from nbformat import NotebookNode
-from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, SubmittedNotebook
-from sqlalchemy.exc import SAWarning
-from sqlalchemy.orm import joinedload
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Comment,
+    Grade,
+    Gradebook,
+    GradeCell,
+    MissingEntry,
+    Notebook,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from sqlalchemy import insert, select, update
 
 from rnncourse.grading.notebook import Cell
+
+AS_ROWS = {"synchronize_session": False}  # no object of the session is looked at again
 
 
 def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
@@ -30,55 +46,91 @@ def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
 
 def reset(gradebook: Gradebook, lab: str, student: str, notebook: str, received: datetime | None = None) -> None:
     """No automatic point of an earlier run is left, should this one not come to its end."""
-    try:
-        entry = gradebook.find_submission(lab, student)
-    except MissingEntry:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own use of the session
-            gradebook.update_or_create_student(student)
-            entry = gradebook.add_submission(lab, student)
+    db = gradebook.db
+    entry = SubmittedAssignment.student_id == student, SubmittedAssignment.assignment_id == _lab(lab)
+    if db.execute(select(SubmittedAssignment.id).where(*entry)).scalar() is None:
+        _add(gradebook, lab, student)
     if received:
-        entry.timestamp = received.replace(tzinfo=None)
-    for grade in _of(Grade, gradebook, gradebook.find_submission_notebook(notebook, lab, student)):
-        if grade.cell.type == "GradeCell":
-            grade.auto_score, grade.needs_manual_grade = 0.0, grade.manual_score is not None
-    gradebook.db.commit()
+        received = received.replace(tzinfo=None)
+        db.execute(update(SubmittedAssignment).where(*entry).values(timestamp=received).execution_options(**AS_ROWS))
+    automatic = Grade.notebook_id == _id(gradebook, lab, student, notebook), Grade.cell_id.in_(select(GradeCell.id))
+    nothing = {"auto_score": 0.0, "needs_manual_grade": Grade.manual_score.is_not(None)}
+    db.execute(update(Grade).where(*automatic).values(nothing).execution_options(**AS_ROWS))
+    db.commit()
 
 
-def save(gradebook: Gradebook, lab: str, student: str, notebook: str, cells: list[Cell]) -> tuple[float, float]:
-    """Enter what each cell earned; return the score and what could be had, a person's points included."""
+def _add(gradebook: Gradebook, lab: str, student: str) -> None:
+    """What nbgrader's add_student and add_submission enter."""
+    db = gradebook.db
+    if db.execute(select(Student.id).where(Student.id == student)).scalar() is None:
+        db.execute(insert(Student).values(id=student))
+    entry = uuid4().hex
+    db.execute(insert(SubmittedAssignment).values(id=entry, student_id=student, assignment_id=_lab(lab)))
+    for notebook in db.execute(select(Notebook.id).where(Notebook.assignment_id == _lab(lab))).scalars().all():
+        row = uuid4().hex
+        db.execute(insert(SubmittedNotebook).values(id=row, assignment_id=entry, notebook_id=notebook))
+        cells = db.execute(select(BaseCell.id, BaseCell.type).where(BaseCell.notebook_id == notebook)).all()
+        for kind, cell_types in ((Grade, ("GradeCell", "TaskCell")), (Comment, ("SolutionCell", "TaskCell"))):
+            db.bulk_insert_mappings(kind, [{"cell_id": c, "notebook_id": row} for c, of in cells if of in cell_types])
+
+
+def _lab(name: str):
+    return select(Assignment.id).where(Assignment.name == name).scalar_subquery()
+
+
+def save(gradebook: Gradebook, lab: str, student: str, notebook: str, cells: list[Cell]) -> None:
+    """Enter what each cell earned, and which answers are missing."""
     by_name = {cell.id: cell for cell in cells if cell.id}
-    entry = gradebook.find_submission_notebook(notebook, lab, student)
-    for grade in _of(Grade, gradebook, entry):
-        cell = by_name.get(grade.name)
-        if cell is not None and grade.cell.type == "GradeCell":
-            score = cell.node.metadata.get("rnncourse", {}).get("score", 0.0)
-            grade.auto_score = score
-            grade.needs_manual_grade = grade.manual_score is not None or score is None
-    for comment in _of(Comment, gradebook, entry):
-        cell = by_name.get(comment.name)
-        comment.auto_comment = "No response." if cell is not None and cell.unanswered else None
+    entry = _id(gradebook, lab, student, notebook)
+    grades, comments = [], []
+    for key, name, manual, kind in _rows(gradebook, Grade, entry, Grade.manual_score, BaseCell.type):
+        if kind == "GradeCell" and name in by_name:
+            score = by_name[name].node.metadata.get("rnncourse", {}).get("score", 0.0)
+            grades.append({"id": key, "auto_score": score, "needs_manual_grade": manual is not None or score is None})
+    for key, name in _rows(gradebook, Comment, entry):
+        unanswered = name in by_name and by_name[name].unanswered
+        comments.append({"id": key, "auto_comment": "No response." if unanswered else None})
+    gradebook.db.bulk_update_mappings(Grade, grades)
+    gradebook.db.bulk_update_mappings(Comment, comments)
     gradebook.db.commit()
-    gradebook.db.refresh(entry)
-    return entry.score, entry.max_score
+
+
+def times(gradebook: Gradebook, lab: str, student: str) -> tuple[datetime | None, datetime | None]:
+    """When a student handed a lab in, and when it was due, in UTC."""
+    query = select(SubmittedAssignment.timestamp, Assignment.duedate).join(SubmittedAssignment.assignment)
+    return gradebook.db.execute(query.where(Assignment.name == lab, SubmittedAssignment.student_id == student)).one()
 
 
 def marks(gradebook: Gradebook, lab: str, student: str, notebook: str, nb: NotebookNode) -> dict:
-    """Write scores and comments, a person's included, into an autograded notebook, as nbgrader does before feedback."""
-    entry = gradebook.find_submission_notebook(notebook, lab, student)
-    grades = {grade.name: grade for grade in _of(Grade, gradebook, entry)}
-    comments = {comment.name: comment.comment for comment in _of(Comment, gradebook, entry)}
+    """Write scores and comments, a person's included, into an autograded notebook, as nbgrader does before feedback.
+
+    Returns the notebook's own `score`, `max_score` and `late_penalty`.
+    """
+    entry = _id(gradebook, lab, student, notebook)
+    grades = {name: marks for _, name, *marks in _rows(gradebook, Grade, entry, Grade.score, Grade.max_score)}
+    comments = {name: comment for _, name, comment in _rows(gradebook, Comment, entry, Comment.comment)}
     for cell in nb.cells:
         flags = cell.metadata.get("nbgrader", {})
         name = flags.get("grade_id")
         if name in grades:
-            flags["score"], flags["points"] = grades[name].score, grades[name].max_score
+            flags["score"], flags["points"] = grades[name]
         if name in comments:
             flags["comment"] = comments[name]
-    return {"late_penalty": entry.late_submission_penalty}
+    columns = SubmittedNotebook.score, SubmittedNotebook.max_score, SubmittedNotebook.late_submission_penalty
+    values = gradebook.db.execute(select(*columns).where(SubmittedNotebook.id == entry)).one()
+    return dict(zip(("score", "max_score", "late_penalty"), values, strict=True))
 
 
-def _of(kind: type[Grade] | type[Comment], gradebook: Gradebook, entry: SubmittedNotebook) -> list:
-    """A submitted notebook's grades or comments with their cells, as they are now, in one query instead of one for each."""
-    query = gradebook.db.query(kind).options(joinedload(kind.cell)).populate_existing()
-    return query.filter(kind.notebook_id == entry.id).all()
+def _id(gradebook: Gradebook, lab: str, student: str, notebook: str) -> str:
+    """The key of a submitted notebook."""
+    query = select(SubmittedNotebook.id).join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
+    query = query.join(SubmittedAssignment.assignment).join(SubmittedAssignment.student)
+    return gradebook.db.execute(
+        query.where(Assignment.name == lab, Student.id == student, Notebook.name == notebook)
+    ).scalar_one()
+
+
+def _rows(gradebook: Gradebook, kind: type[Grade] | type[Comment], entry: str, *columns):
+    """Key, cell's name and more columns of a submitted notebook's grades or comments."""
+    query = select(kind.id, BaseCell.name, *columns).join(BaseCell, kind.cell_id == BaseCell.id)
+    return gradebook.db.execute(query.where(kind.notebook_id == entry))

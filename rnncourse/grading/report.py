@@ -85,23 +85,29 @@ def grade_all(
 
 def _enter(config, coursedir, gb, submission: Submission, fingerprint: str, graded: Graded, given: dict[str, bytes]) -> Result:
     student, lab = submission.student, submission.lab
-    score, max_score = gradebook.save(gb, lab, student, lab, graded.cells)
+    gradebook.save(gb, lab, student, lab, graded.cells)
     folder = Path(coursedir.format_path(coursedir.autograded_directory, student, lab))
-    _write(folder / f"{lab}.ipynb", nbformat.writes(graded.notebook) + "\n")
+    _write(folder / f"{lab}.ipynb", nbformat.v4.writes(graded.notebook) + "\n")
     for name, data in given.items():
         _write(folder / name, data)
-    entry = gb.find_submission(lab, student)
-    _write(folder / "timestamp.txt", f"{entry.timestamp} UTC\n")
+    handed_in, due = gradebook.times(gb, lab, student)
+    _write(folder / "timestamp.txt", f"{handed_in} UTC\n")
     names = {"student": student, "assignment": lab, "notebook": lab, "db_url": coursedir.db_url}
-    if entry.assignment.duedate:
+    if due:
         AssignLatePenalties(config=config).preprocess(graded.notebook, {"nbgrader": names})
-    names |= {"score": score, "max_score": max_score} | gradebook.marks(gb, lab, student, lab, graded.notebook)
+    names |= gradebook.marks(gb, lab, student, lab, graded.notebook)
     page = Path(coursedir.format_path(coursedir.feedback_directory, student, lab), f"{lab}.html")
     _write(page, feedback.page(graded.notebook, names))
     waiting = [cell.id for cell in graded.cells if cell.kind == "manual" and cell.node.metadata["rnncourse"]["score"] is None]
     notes = [graded.problem, *[f"{name}: a person grades it" for name in waiting], graded.note]
     result = Result(
-        student, lab, score, max_score, not (graded.problem or waiting), ", ".join(filter(None, notes)), fingerprint
+        student,
+        lab,
+        names["score"],
+        names["max_score"],
+        not (graded.problem or waiting),
+        ", ".join(filter(None, notes)),
+        fingerprint,
     )
     _write(_file(coursedir.root, submission), json.dumps(asdict(result), indent=1) + "\n")
     return result

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from rnncourse.grading import forbid
-from rnncourse.grading.failure import hint_of, is_hidden, line_of, message_of
+from rnncourse.grading.failure import BEGIN, hint_of, is_hidden, line_of, message_of, without_hidden
 from rnncourse.grading.notebook import plain
 from rnncourse.grading.outputs import clean
 from rnncourse.grading.remote import Fault, Names, OverTime, Student
@@ -34,7 +34,35 @@ SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its 
 
 
 def run(job: dict, sandbox: Sandbox, emit) -> None:
-    """Run all cells; `emit` gets for each a dict: index, outputs, fault, and for tests score, message, where, hint."""
+    """Run all cells, and for what a student reads once more without hidden tests, in a process that has not seen one.
+
+    `emit` gets for each code cell a dict: index, outputs, fault, and for tests score, message, where, hint; `shown` says
+    which run it is of. In a notebook without hidden tests one run serves both.
+    """
+    has_hidden = any(BEGIN in cell["source"] for cell in job["cells"])
+    results: dict[int, dict] = {}
+
+    def first(result: dict) -> None:
+        results[result["index"]] = result
+        for serves in (False,) if has_hidden else (False, True):
+            emit(result | {"shown": serves})
+
+    once(job, sandbox, first)
+    speaking = [i for i, r in results.items() if r["outputs"] or r.get("where") == "visible" or r["fault"]]
+    if speaking and has_hidden:
+        cells = [shown(cell, results.get(i)) for i, cell in enumerate(job["cells"][: speaking[-1] + 1])]
+        once(job | {"cells": cells}, sandbox, lambda result: emit(result | {"shown": True}))
+
+
+def shown(cell: dict, result: dict | None) -> dict:
+    """A cell without its hidden tests, its lines where they were; one that died or hung would do so again and is left out."""
+    if result is None or result["fault"]:
+        return cell | {"kind": "text", "source": ""}
+    return cell | {"source": without_hidden(cell["source"])} if cell["kind"] == "test" else cell
+
+
+def once(job: dict, sandbox: Sandbox, emit) -> None:
+    """One run from the first cell to the last that shows something about the student."""
     student = Student(sandbox, job)
     names = Names(student)
     aliases: dict[str, str] = {}

@@ -5,6 +5,7 @@ It is told to fork and to kill over its control socket, and never sees a submiss
 
 import contextlib
 import gc
+import io
 import json
 import os
 import resource
@@ -26,13 +27,15 @@ def warm() -> None:
     with contextlib.suppress(ImportError):
         import matplotlib.pyplot
 
-        matplotlib.pyplot.figure().canvas.draw()  # finds the fonts
+        figure, axes = matplotlib.pyplot.subplots()
+        axes.plot([1, 2])
+        figure.savefig(io.BytesIO())  # finds the fonts
         matplotlib.pyplot.close()
     with contextlib.suppress(ImportError):
         import torch
 
         torch.set_num_threads(1)
-    student.make_shell()
+    student.make_shell().run_cell("pass", silent=True)  # the first cell compiles patterns
     gc.collect()
     gc.freeze()
 

@@ -13,11 +13,13 @@ import traceback
 from pathlib import Path
 
 from rnncourse.grading import forbid, score
+from rnncourse.grading.failure import without_hidden
 from rnncourse.grading.notebook import Cell
 from rnncourse.grading.sandbox import ENVIRONMENT, NoIsolation, Sandbox
 
 LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
 NOTEBOOK = 5  # times the time of a cell: the time of a notebook
+RUNS = 2  # of a notebook, at most
 GRACE = 15  # seconds more before a scoring process itself is ended
 
 
@@ -48,8 +50,10 @@ class Worker:
         """
         self._ask(b"\n")
 
-    def run(self, cells: list[Cell], forbid=(), files=None, seed: int | None = None, timeout: float = 20.0) -> list[dict]:
-        """Run a notebook; the results are `score.run`'s, one of each code cell that was reached.
+    def run(self, cells: list[Cell], forbid=(), files=None, seed: int | None = None, timeout: float = 20.0):
+        """Run a notebook; the results are `score.run`'s for each code cell that was reached, by its index.
+
+        Returns two dicts, of the run for the scores and of that for what the student reads.
 
         Raises:
             NoIsolation: see above.
@@ -65,7 +69,10 @@ class Worker:
         }  # fmt: skip
         if self.process.poll() is not None:
             self.start()
-        return self._ask(json.dumps(job).encode() + b"\n")
+        results = {True: {}, False: {}}
+        for result in self._ask(json.dumps(job).encode() + b"\n"):
+            results[result["shown"]][result["index"]] = result
+        return results[False], results[True]
 
     def _ask(self, line: bytes) -> list[dict]:
         try:
@@ -147,8 +154,9 @@ def _run(job: dict, sandbox: Sandbox) -> tuple[list[dict], bool]:
     forbid.module_files(tuple(job["forbid"]))  # these two are remembered for the next submission
     for cell in job["cells"]:
         if cell["kind"] in ("instructor", "test"):
-            with contextlib.suppress(SyntaxError):
-                score.compiled(cell["source"], "<test>" if cell["kind"] == "test" else "<lab>")
+            for source in {cell["source"]: None, without_hidden(cell["source"]): None}:
+                with contextlib.suppress(SyntaxError):
+                    score.compiled(source, "<test>" if cell["kind"] == "test" else "<lab>")
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -167,7 +175,7 @@ def _run(job: dict, sandbox: Sandbox) -> tuple[list[dict], bool]:
         finally:
             os._exit(1)
     os.close(write)
-    end = time.monotonic() + job["notebook_timeout"] + GRACE
+    end = time.monotonic() + RUNS * job["notebook_timeout"] + GRACE
     data = b""
     while select.select([read], [], [], max(0.0, end - time.monotonic()))[0]:
         part = os.read(read, 1 << 16)
