@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,11 +37,12 @@ def notebooks(files):
 def labs():
     """Write labs/, what students receive, from solutions/."""
     from rnncourse.grading import course
+    from rnncourse.grading.release import release
 
     config = _config(Path())
     for lab in tqdm(course.labs(config), desc="labs", unit="lab", leave=False):
         with _plain_errors():
-            changed = course.release(config, lab)
+            changed = release(config, lab)
         click.echo(f"labs/{lab}: {'written' if changed else 'up to date'}")
 
 
@@ -49,10 +50,15 @@ def labs():
 @click.argument("notebook", type=click.Path(path_type=Path))
 def check(notebook):
     """Run the visible tests of a lab's NOTEBOOK at home; the notebook stays as it is."""
-    from rnncourse.grading.check import check
+    from rnncourse.grading.engine import Engine
 
-    with _plain_errors():
-        checks = check(notebook)
+    if not notebook.is_file():
+        raise click.ClickException(f"{notebook}: there is no such file")
+    with closing(Engine(isolated=False, cwd=notebook.absolute().parent)) as engine:  # warms up while we import
+        from rnncourse.grading.check import check
+
+        with _plain_errors():
+            checks = check(notebook, engine)
     table = Table("task", "points", "", "what to look at")
     for c in checks:
         table.add_row(c.task, f"{c.points:g}", "[green]passed[/]" if c.passed else "[red]not yet[/]", escape(c.message))
@@ -77,7 +83,8 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
     """
     from rnncourse.grading import course
     from rnncourse.grading.collect import submissions
-    from rnncourse.grading.report import grade_all, read_result
+    from rnncourse.grading.engine import Engine
+    from rnncourse.grading.result import read_result
 
     config = _config(folder)
     known = course.labs(config)
@@ -97,10 +104,14 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
                 to_do.append((submission, fingerprint))
     if not results and not to_do:
         raise click.ClickException(f"nothing handed in: no folder {folder / 'submitted' / 'STUDENT' / (lab or 'LAB')}")
-    with _plain_errors():
-        workers = min(workers or len(os.sched_getaffinity(0)), max(len(to_do), 1))
-        fresh = grade_all(config, to_do, workers, not no_isolation, seed) if to_do else []
-        results += tqdm(fresh, total=len(to_do), desc="grade", unit="submission", disable=not to_do)
+    if to_do:
+        hidden = course.own_folders(folder, Path(config.CourseDirectory.source_directory))
+        with _plain_errors(), closing(Engine(hidden, not no_isolation)) as engine:  # warms up while we import
+            from rnncourse.grading.report import grade_all
+
+            workers = min(workers or len(os.sched_getaffinity(0)), len(to_do))
+            with closing(grade_all(config, to_do, engine, workers, seed)) as fresh:
+                results += tqdm(fresh, total=len(to_do), desc="grade", unit="submission")
     results.sort(key=lambda r: (r.lab, r.student))
     if as_json:
         click.echo(json.dumps([asdict(r) for r in results], indent=1))

@@ -13,7 +13,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from rnncourse.grading.course import course_config, labs, release
+from rnncourse.grading.course import course_config, labs
+from rnncourse.grading.release import release
 from tests import stock
 from tests.mistakes import classroom, submission
 

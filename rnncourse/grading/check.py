@@ -5,8 +5,8 @@ from pathlib import Path
 
 import nbformat
 
+from rnncourse.grading.engine import Engine, Worker
 from rnncourse.grading.notebook import Lab
-from rnncourse.grading.worker import Worker
 
 TIMEOUT = 20  # seconds a cell may run, as in nbgrader_config.py
 
@@ -21,10 +21,11 @@ class Check:
     message: str
 
 
-def check(path: Path) -> list[Check]:
+def check(path: Path, engine: Engine) -> list[Check]:
     """Run a lab's notebook, leaving the file as it is, and report each test cell that has something to see.
 
-    The notebook is all there is: its tests are taken as they stand in it, and it runs with your own rights, as in Jupyter.
+    The notebook is all there is: its tests are taken as they stand in it, and it runs as the engine was started: for
+    a check at home with your own rights, as in Jupyter.
 
     Raises:
         ValueError: the file is no notebook, or has no tests.
@@ -39,7 +40,7 @@ def check(path: Path) -> list[Check]:
     tests = {i: cell for i, cell in enumerate(lab.cells) if cell.kind == "test" and _has_code(cell.source)}
     if not tests:
         raise ValueError(f"{path}: no test cells, so this is not a lab of the course")
-    worker = Worker(isolated=False, cwd=path.absolute().parent)
+    worker = Worker(engine)
     try:
         results, _ = worker.run(lab.cells, lab.forbid, timeout=TIMEOUT)
     finally:

@@ -1,17 +1,10 @@
-"""The course as nbgrader sees it: its configuration, its labs, and what students receive of them."""
+"""The course's folder: its configuration and its labs. What needs nbgrader itself, two seconds of imports, is in `release`."""
 
-import copy
 import hashlib
 import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
-from nbgrader.apps import NbGraderAPI
-from nbgrader.converters import GenerateAssignment
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import capture_log
 from traitlets.config import Config, PyFileConfigLoader
 
 
@@ -24,11 +17,6 @@ def course_config(root: Path, course: Path) -> Config:
     for name in ("source_directory", "release_directory"):
         config.CourseDirectory[name] = str(root / config.CourseDirectory[name])
     return config
-
-
-def api(config: Config) -> NbGraderAPI:
-    """nbgrader's programming interface."""
-    return NbGraderAPI(CourseDirectory(config=config), config=config)
 
 
 def labs(config: Config) -> list[str]:
@@ -45,44 +33,6 @@ def lab_fingerprint(config: Config, lab: str) -> str:
     return digest.hexdigest()
 
 
-def release(config: Config, lab: str) -> bool:
-    """Write what students receive of a lab, `labs/<lab>/`, as `nbgrader generate_assignment` does; return whether it changed.
-
-    Raises:
-        RuntimeError: nbgrader's reason; what stood in `labs/` stays.
-    """
-    target = Path(config.CourseDirectory.release_directory, lab)
-    with tempfile.TemporaryDirectory() as folder:
-        throwaway = copy.deepcopy(config)
-        throwaway.CourseDirectory.db_url = f"sqlite:///{folder}/gradebook.db"
-        _generate(throwaway, lab, f"{folder}/labs")
-        new = Path(folder, "labs", lab)
-        if _files(new) == _files(target):
-            return False
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(new, target)
-    return True
-
-
-def register(config: Config, lab: str) -> None:
-    """Enter a lab in the gradebook, which nbgrader wants before it grades.
-
-    Raises:
-        RuntimeError: nbgrader's reason.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        _generate(config, lab, folder)
-
-
-def _generate(config: Config, lab: str, folder: str) -> None:
-    config = copy.deepcopy(config)
-    config.CourseDirectory.update(assignment_id=lab, release_directory=folder)
-    app = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
-    app.create_assignment = app.force = True
-    outcome = capture_log(app)
-    if not outcome["success"]:
-        raise RuntimeError(f"{lab}: nbgrader can't generate the lab\n{outcome.get('log') or outcome['error']}")
-
-
-def _files(folder: Path) -> dict[Path, bytes]:
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def own_folders(root: Path, source: Path) -> tuple[Path, ...]:
+    """Where the course keeps what students' code must not see: its own folder, the labs' sources, and where it is run."""
+    return tuple(dict.fromkeys(path.resolve() for path in (root, source, Path.cwd())))

@@ -12,9 +12,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from rnncourse.grading import collect
+from rnncourse.grading.engine import Worker, WorkerEnded
 from rnncourse.grading.failure import BEGIN
 from rnncourse.grading.notebook import MAX_BYTES, Cell, Lab, Unreadable, read
-from rnncourse.grading.worker import Worker, WorkerEnded
 
 NOT_REACHED = "the run ended before this test"
 

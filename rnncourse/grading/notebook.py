@@ -6,19 +6,17 @@ A solution cell that is missing is as it was released. An instructor's cell with
 student edited it, the edited copy runs after it.
 """
 
-import ast
 import copy
-import functools
 import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from rnncourse.grading.collect import regular
+from rnncourse.grading.source import defined
 
 MAX_BYTES = 32 << 20  # of a submitted notebook
 MAX_CELLS = 2000
@@ -215,29 +213,3 @@ def _lab_cell(node: NotebookNode, stored: dict[str, dict] | None) -> Cell:
             cell.defines += [n for n in names if n not in cell.defines]
             cell.imports += imports
     return cell
-
-
-def defined(source: str) -> tuple[list[str], str]:
-    """The names that code binds at its top level, imports aside; and the imports, as code."""
-    try:
-        tree = ast.parse(plain(source))
-    except (SyntaxError, ValueError):
-        return [], ""
-    names, imports, todo = [], [], list(tree.body)
-    while todo:
-        node = todo.pop(0)
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            imports.append(ast.unparse(node) + "\n")
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.append(node.name)
-        elif isinstance(node, ast.Name):
-            names += [node.id] if isinstance(node.ctx, ast.Store) else []
-        elif not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-            todo += ast.iter_child_nodes(node)
-    return names, "".join(imports)
-
-
-@functools.lru_cache(1000)
-def plain(source: str) -> str:
-    """A cell's source as Python, its magics turned into calls."""
-    return TransformerManager().transform_cell(source)

@@ -19,9 +19,10 @@ from nbgrader.utils import find_all_files, parse_utc
 from traitlets import Bool, default
 
 from rnncourse.grading import collect, feedback, gradebook
+from rnncourse.grading.course import own_folders
+from rnncourse.grading.engine import Engine, Worker
 from rnncourse.grading.grade import grade
 from rnncourse.grading.notebook import Lab
-from rnncourse.grading.worker import Worker
 
 _workers: dict[tuple, Worker] = {}
 
@@ -29,16 +30,12 @@ _workers: dict[tuple, Worker] = {}
 def worker(hidden: tuple[Path, ...], isolated: bool) -> Worker:
     """The worker of this process, which stays warm for the next submission."""
     key = hidden, isolated
-    if key not in _workers or _workers[key].process.poll() is not None:
-        _workers[key] = Worker(hidden, isolated)
-        atexit.register(_workers[key].close)
+    if key not in _workers:
+        engine = Engine(hidden, isolated)
+        _workers[key] = Worker(engine)
+        atexit.register(engine.close)
+        atexit.register(_workers[key].close)  # before the engine
     return _workers[key]
-
-
-def own_folders(coursedir) -> tuple[Path, ...]:
-    """Where the course keeps what students' code must not see."""
-    source = Path(coursedir.format_path(coursedir.source_directory, ".", "."))
-    return tuple(dict.fromkeys(path.resolve() for path in (Path(coursedir.root), source, Path.cwd())))
 
 
 def lab_of(coursedir, gb: Gradebook, lab: str, notebook: str) -> tuple[Lab, dict[str, bytes]]:
@@ -81,7 +78,8 @@ class Grader(NotebookExporter):
             gradebook.reset(gb, lab, student, notebook)
             copy, given = lab_of(coursedir, gb, lab, notebook)
         timeout = self.config.Execute.get("timeout", 30) or 30
-        engine = worker(own_folders(coursedir), self.isolated)
+        source = Path(coursedir.format_path(coursedir.source_directory, ".", "."))
+        engine = worker(own_folders(Path(coursedir.root), source), self.isolated)
         graded = grade(engine, copy, Path(filename), Path(coursedir.root), (student, lab), given, timeout)
         if graded.problem:
             self.log.error("%s: %s", filename, graded.problem)

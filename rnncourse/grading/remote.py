@@ -14,7 +14,7 @@ import types
 import numpy as np
 
 from rnncourse.grading import forbid
-from rnncourse.grading.sandbox import Sandbox
+from rnncourse.grading.sandbox import Keeper
 from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, encode
 
 KEPT = 2000  # characters of a message
@@ -37,8 +37,8 @@ class OverTime(Fault):
 class Student:
     """The student's process as this side sees it; a new one takes its place when it is gone."""
 
-    def __init__(self, sandbox: Sandbox, job: dict):
-        self.sandbox, self.job, self.wire = sandbox, job, None
+    def __init__(self, keeper: Keeper, job: dict):
+        self.keeper, self.job, self.wire = keeper, job, None
         self.history: list[tuple[str, bool]] = []
         self.end = time.monotonic() + job["notebook_timeout"]
         self.deadline, self.number, self.forks = self.end, 0, 0
@@ -60,7 +60,7 @@ class Student:
         self.deadline = self.end
         hide = forbid.module_files(tuple(self.job["forbid"]))
         with _undisturbed():
-            self.wire = Wire(self.sandbox.fork(self.forks == 0, self.job["limits"], self.job["forbid"], hide))
+            self.wire = Wire(self.keeper.fork(self.forks == 0, self.job["limits"], self.job["forbid"], hide))
         self.forks += 1
         files = {name: np.frombuffer(bytes.fromhex(data), np.uint8) for name, data in self.job["files"].items()}
         self.ask("start", files)
@@ -147,7 +147,7 @@ class Student:
         with _undisturbed():
             self.wire.sock.close()
             self.wire = None
-            return self.sandbox.kill()
+            return self.keeper.kill()
 
 
 class Stub:

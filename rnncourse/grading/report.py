@@ -1,11 +1,8 @@
 """A class: grade every submission that is new or changed on this machine's cores, and keep a `Result` of each."""
 
-import json
-import os
 import queue
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import nbformat
@@ -14,30 +11,19 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
-from rnncourse.grading import course, feedback, gradebook
+from rnncourse.grading import feedback, gradebook
 from rnncourse.grading.collect import Submission, received
+from rnncourse.grading.engine import Engine, Worker
 from rnncourse.grading.grade import Graded, grade, seed_of
-from rnncourse.grading.plugin import lab_of, own_folders
-from rnncourse.grading.worker import Worker
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a submission was given, and for which files: `fingerprint` covers the student's and the lab's."""
-
-    student: str
-    lab: str
-    score: float
-    max_score: float
-    graded: bool  # False: a person must look or grade
-    note: str
-    fingerprint: str
+from rnncourse.grading.plugin import lab_of
+from rnncourse.grading.release import register
+from rnncourse.grading.result import Result, write_result, write_whole
 
 
 def grade_all(
-    config: Config, to_do: list[tuple[Submission, str]], workers: int, isolated: bool, seed: int | None
+    config: Config, to_do: list[tuple[Submission, str]], engine: Engine, workers: int, seed: int | None
 ) -> Iterator[Result]:
-    """Grade submissions, given with their fingerprints, in so many processes; results come as they are ready.
+    """Grade submissions, given with their fingerprints, by so many workers; results come as they are ready.
 
     Only this process writes: gradebook, autograded notebook, feedback, result.
 
@@ -47,12 +33,12 @@ def grade_all(
     """
     coursedir = CourseDirectory(config=config)
     root, timeout = Path(coursedir.root), config.Execute.get("timeout", 30)
-    crew = [Worker(own_folders(coursedir), isolated) for _ in range(workers)]
+    engine.wait()
+    crew = [Worker(engine) for _ in range(workers)]
     try:
-        crew[0].wait()
         names = sorted({submission.lab for submission, _ in to_do})
         for name in names:
-            course.register(config, name)
+            register(config, name)
         with Gradebook(coursedir.db_url, coursedir.course_id) as gb, ThreadPoolExecutor(workers) as pool:
             seed_of(root)  # makes the secret, once
             labs = {name: lab_of(coursedir, gb, name, name) for name in names}
@@ -87,17 +73,17 @@ def _enter(config, coursedir, gb, submission: Submission, fingerprint: str, grad
     student, lab = submission.student, submission.lab
     gradebook.save(gb, lab, student, lab, graded.cells)
     folder = Path(coursedir.format_path(coursedir.autograded_directory, student, lab))
-    _write(folder / f"{lab}.ipynb", nbformat.v4.writes(graded.notebook) + "\n")
+    write_whole(folder / f"{lab}.ipynb", nbformat.v4.writes(graded.notebook) + "\n")
     for name, data in given.items():
-        _write(folder / name, data)
+        write_whole(folder / name, data)
     handed_in, due = gradebook.times(gb, lab, student)
-    _write(folder / "timestamp.txt", f"{handed_in} UTC\n")
+    write_whole(folder / "timestamp.txt", f"{handed_in} UTC\n")
     names = {"student": student, "assignment": lab, "notebook": lab, "db_url": coursedir.db_url}
     if due:
         AssignLatePenalties(config=config).preprocess(graded.notebook, {"nbgrader": names})
     names |= gradebook.marks(gb, lab, student, lab, graded.notebook)
     page = Path(coursedir.format_path(coursedir.feedback_directory, student, lab), f"{lab}.html")
-    _write(page, feedback.page(graded.notebook, names))
+    write_whole(page, feedback.page(graded.notebook, names))
     waiting = [cell.id for cell in graded.cells if cell.kind == "manual" and cell.node.metadata["rnncourse"]["score"] is None]
     notes = [graded.problem, *[f"{name}: a person grades it" for name in waiting], graded.note]
     result = Result(
@@ -109,25 +95,5 @@ def _enter(config, coursedir, gb, submission: Submission, fingerprint: str, grad
         ", ".join(filter(None, notes)),
         fingerprint,
     )
-    _write(_file(coursedir.root, submission), json.dumps(asdict(result), indent=1) + "\n")
+    write_result(coursedir.root, result)
     return result
-
-
-def read_result(course, submission: Submission) -> Result | None:
-    """The stored result of a submission, or None where it was never graded."""
-    try:
-        return Result(**json.loads(_file(course, submission).read_text()))
-    except FileNotFoundError:
-        return None
-
-
-def _file(course, submission: Submission) -> Path:
-    return Path(course, "autograded", submission.student, f"{submission.lab}.json")
-
-
-def _write(path: Path, data: str | bytes) -> None:
-    """Whole or not at all; what lies there may be read-only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(data.encode("utf-8", "replace") if isinstance(data, str) else data)
-    os.replace(temporary, path)

@@ -1,8 +1,9 @@
 """Where the student's process lives: a fork server behind bubblewrap's walls, whose every child has walls of its own.
 
 The server (`server.py`) sees the system and the Python environment read-only and nothing of the course; it holds no
-submission. For each submission it forks a child with user, pid, mount, network and ipc namespaces of its own and a
-capped tmpfs: so one submission can't see another's process, and all of its processes die with it.
+submission. For each worker it forks a keeper, and for each submission the keeper forks a child with user, pid, mount,
+network and ipc namespaces of its own and a capped tmpfs: so one submission can't see another's process, and all of its
+processes die with it.
 """
 
 import json
@@ -12,12 +13,14 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import traceback
 from pathlib import Path
 
 START = 120  # seconds until the imports of the server must be done
 
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin")
 ETC = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
+NO_ANSWER = {"error": "the server does not answer"}
 CURE = "or grade only what you wrote yourself with --no-isolation"
 
 
@@ -33,11 +36,11 @@ class NoIsolation(RuntimeError):
 
 
 class Sandbox:
-    """A running fork server; `fork()` gives the socket of a fresh student's process, one at a time."""
+    """A running fork server; `keeper()` gives what keeps one student's process at a time."""
 
     def __init__(self, isolated: bool = True, hidden: tuple[Path, ...] = (), cwd: Path | None = None):
         """Start it; `hidden` folders are covered where they lie within what the server sees; `cwd` is for the unisolated."""
-        self.control, theirs = socket.socketpair()
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         programs = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
         environment = ENVIRONMENT | {
             "PATH": programs, "HOME": "/lab", "TMPDIR": "/lab/tmp", "USER": "student", "LANG": "C.UTF-8",
@@ -45,19 +48,18 @@ class Sandbox:
             "PYTHONPATH": os.pathsep.join(_python_path()), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "random",
             "NBGRADER_EXECUTION": os.environ.get("NBGRADER_EXECUTION", "autograde"),
         }  # fmt: skip
-        where = "yes" if isolated else str(cwd or "no")
-        server = [sys.executable, "-m", "rnncourse.grading.server", str(theirs.fileno()), where]
-        command = [*_walls(hidden), *server] if isolated else server
+        self.ready = False
         if not isolated:
-            mine = ("HOME", "TMPDIR", "USER", "MPLCONFIGDIR")
-            environment = {**os.environ, **{name: value for name, value in environment.items() if name not in mine}}
+            self.process, self.pid = None, os.fork()  # which has this process's imports
+            if self.pid == 0:
+                _without_walls(theirs, environment, cwd)
+            theirs.close()
+            return
+        command = [*_walls(hidden), sys.executable, "-m", "rnncourse.grading.server", str(theirs.fileno())]
         with theirs:
             self.process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/"
             )
-        self.isolated = isolated
-        self.ready = False
-        self.rules = None  # what a lab forbids is torn out of the server itself, so a sandbox is for labs that forbid the same
 
     def wait(self) -> None:
         """Until the server has its imports and has seen that it can isolate.
@@ -67,32 +69,33 @@ class Sandbox:
         """
         if self.ready:
             return
-        reply = self._reply(START)
+        reply = _reply(self.control, START)
+        if reply is NO_ANSWER and self.process:
+            self.process.kill()
+            said = self.process.stderr.read().decode(errors="replace").strip().splitlines()
+            reply = {"error": _cure(said[-1])} if said else reply
         if "error" in reply:
             self.close()
             raise NoIsolation(f"students' code can't be isolated here: {reply['error']}; {CURE}")
         self.ready = True
 
-    def fork(self, first: bool, limits: dict, rules: list[str], hide: list[str]) -> socket.socket:
-        """A fresh student's process, and an end of the wire to it; `first` of a submission: its CPU time starts at zero."""
-        self.wait()
+    def keeper(self) -> "Keeper":
+        """A keeper of its own for a worker.
+
+        Raises:
+            BrokenPipeError, ConnectionResetError: the server has died.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
-            request = json.dumps({"do": "fork", "first": first, "limits": limits, "rules": rules, "hide": hide})
-            socket.send_fds(self.control, [request.encode()], [theirs.fileno()])
-            reply = self._reply(30)
-        if "error" in reply:
-            ours.close()
-            raise NoIsolation(f"students' code can't be isolated here: {reply['error']}")
-        return ours
-
-    def kill(self) -> str:
-        """End the student's process and all that it started; return the limit it broke, or an empty string."""
-        self.control.sendall(b'{"do": "kill"}')
-        return self._reply(30).get("why", "")
+            socket.send_fds(self.control, [b"keeper"], [theirs.fileno()])
+        return Keeper(ours)
 
     def close(self) -> None:
+        """End it; its keepers must have been closed before."""
         self.control.close()
+        if not self.process:
+            os.waitpid(self.pid, 0)
+            return
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
@@ -100,17 +103,60 @@ class Sandbox:
             self.process.wait()
         self.process.stderr.close()
 
-    def _reply(self, seconds: float) -> dict:
-        self.control.settimeout(seconds)
-        try:
-            data = self.control.recv(4096)
-        except (TimeoutError, ConnectionResetError):
-            data = b""
-        if data:
-            return json.loads(data)
-        self.process.kill()
-        said = self.process.stderr.read().decode(errors="replace").strip().splitlines() or ["the server does not answer"]
-        return {"error": _cure(said[-1])}
+
+class Keeper:
+    """A fork of the server; `fork()` gives the wire to a fresh student's process, one at a time."""
+
+    def __init__(self, control: socket.socket):
+        self.control = control
+        self.rules = None  # what a lab forbids is torn out of the keeper itself, so a keeper is for labs that forbid the same
+
+    def fork(self, first: bool, limits: dict, rules: list[str], hide: list[str]) -> socket.socket:
+        """A fresh student's process, and an end of the wire to it; `first` of a submission: its CPU time starts at zero."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            request = json.dumps({"do": "fork", "first": first, "limits": limits, "rules": rules, "hide": hide})
+            socket.send_fds(self.control, [request.encode()], [theirs.fileno()])
+        reply = _reply(self.control, 30)
+        if "error" in reply:
+            ours.close()
+            raise NoIsolation(f"students' code can't be isolated here: {_cure(reply['error'])}")
+        return ours
+
+    def kill(self) -> str:
+        """End the student's process and all that it started; return the limit it broke, or an empty string."""
+        self.control.sendall(b'{"do": "kill"}')
+        return _reply(self.control, 30).get("why", "")
+
+    def close(self) -> None:
+        self.control.close()
+
+
+def _reply(control: socket.socket, seconds: float) -> dict:
+    control.settimeout(seconds)
+    try:
+        data = control.recv(4096)
+    except (TimeoutError, ConnectionResetError):
+        data = b""
+    control.settimeout(None)
+    return json.loads(data) if data else NO_ANSWER
+
+
+def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Path | None) -> None:
+    """In a fork: be the server, with the rights and the folders of whoever runs it."""
+    from rnncourse.grading import server
+
+    mine = ("HOME", "TMPDIR", "USER", "MPLCONFIGDIR")
+    os.environ.update({name: value for name, value in environment.items() if name not in mine})
+    os.dup2(control.fileno(), 3)
+    os.closerange(4, 4096)
+    os.chdir("/")
+    try:
+        server.main(3, isolated=False, cwd=cwd and str(cwd))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
 
 
 def _walls(hidden: tuple[Path, ...]) -> list[str]:

@@ -24,16 +24,16 @@ import numpy as np
 
 from rnncourse.grading import forbid
 from rnncourse.grading.failure import BEGIN, hint_of, is_hidden, line_of, message_of, without_hidden
-from rnncourse.grading.notebook import plain
 from rnncourse.grading.outputs import clean
 from rnncourse.grading.remote import Fault, Names, OverTime, Student
-from rnncourse.grading.sandbox import Sandbox
+from rnncourse.grading.sandbox import Keeper
+from rnncourse.grading.source import plain
 
 KEPT_OUTPUTS = 4 << 20  # characters of all outputs of a notebook
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its time to remove a folder
 
 
-def run(job: dict, sandbox: Sandbox, emit) -> None:
+def run(job: dict, keeper: Keeper, emit) -> None:
     """Run all cells, and for what a student reads once more without hidden tests, in a process that has not seen one.
 
     `emit` gets for each code cell a dict: index, outputs, fault, and for tests score, message, where, hint; `shown` says
@@ -47,11 +47,11 @@ def run(job: dict, sandbox: Sandbox, emit) -> None:
         for serves in (False,) if has_hidden else (False, True):
             emit(result | {"shown": serves})
 
-    once(job, sandbox, first)
+    once(job, keeper, first)
     speaking = [i for i, r in results.items() if r["outputs"] or r.get("where") == "visible" or r["fault"]]
     if speaking and has_hidden:
         cells = [shown(cell, results.get(i)) for i, cell in enumerate(job["cells"][: speaking[-1] + 1])]
-        once(job | {"cells": cells}, sandbox, lambda result: emit(result | {"shown": True}))
+        once(job | {"cells": cells}, keeper, lambda result: emit(result | {"shown": True}))
 
 
 def shown(cell: dict, result: dict | None) -> dict:
@@ -61,9 +61,9 @@ def shown(cell: dict, result: dict | None) -> dict:
     return cell | {"source": without_hidden(cell["source"])} if cell["kind"] == "test" else cell
 
 
-def once(job: dict, sandbox: Sandbox, emit) -> None:
+def once(job: dict, keeper: Keeper, emit) -> None:
     """One run from the first cell to the last that shows something about the student."""
-    student = Student(sandbox, job)
+    student = Student(keeper, job)
     names = Names(student)
     aliases: dict[str, str] = {}
     refused: dict[str, str] = {}

@@ -1,6 +1,7 @@
-"""Inside the sandbox: the fork server. It imports what labs need once, forks each student's process, and watches what it uses.
+"""Inside the sandbox: the fork server. It imports what labs need once, and forks a keeper for each worker.
 
-It is told to fork and to kill over its control socket, and never sees a submission.
+A keeper forks one student's process at a time, and watches what it uses. It is told to fork and to kill over its control
+socket, and never sees a submission.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import signal
 import socket
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from rnncourse.grading import forbid, student, walls
@@ -40,7 +42,7 @@ def warm() -> None:
     gc.freeze()
 
 
-class Server:
+class Keeper:
     """Forks one student's process at a time, watches it and ends it."""
 
     def __init__(self, control: socket.socket, isolated: bool, cwd: str | None):
@@ -50,7 +52,7 @@ class Server:
         self.why, self.cpu, self.folder = "", 0.0, None
 
     def serve(self) -> None:
-        self.say(self.try_out())
+        """Do what comes over the control socket, until it is closed."""
         while True:
             ready, _, _ = select.select([self.control], [], [], TICK if self.child else None)
             if self.child:
@@ -70,6 +72,7 @@ class Server:
         self.control.sendall(json.dumps(reply).encode())
 
     def try_out(self) -> dict:
+        """Whether a student's process can be had here."""
         ours, theirs = socket.socketpair()
         with ours:
             limits = {"memory": 1 << 30, "cpu": 10, "processes": 32, "files": 64, "size": 1 << 20}
@@ -125,7 +128,7 @@ class Server:
 
     def watch(self) -> None:
         """End the child when it uses more than it may."""
-        memory, cpu = _usage(os.getpid()) if self.isolated else (0, 0)
+        memory, cpu = _usage(self.child) if self.isolated else (0, 0)
         if memory > self.limits["memory"]:
             self.why = f"used more than {self.limits['memory'] >> 20} MiB of memory"
         elif self.cpu + cpu > self.limits["cpu"]:
@@ -137,7 +140,7 @@ class Server:
         """Kill the first process of the namespace, and with it all; return when they are gone."""
         if self.child:
             if self.isolated:
-                self.cpu += _usage(os.getpid())[1]
+                self.cpu += _usage(self.child)[1]
             with contextlib.suppress(ProcessLookupError):
                 (os.kill if self.isolated else os.killpg)(self.child, signal.SIGKILL)
             os.waitpid(self.child, 0)
@@ -146,30 +149,56 @@ class Server:
         self.child = self.folder = None
 
 
-def _usage(but: int) -> tuple[int, float]:
-    """Bytes of memory and seconds of processor time of all processes here but the server (and bwrap's init)."""
-    memory = ticks = 0
+def _usage(child: int) -> tuple[int, float]:
+    """Bytes of memory and seconds of processor time of a student's process and all that it started.
+
+    Whatever loses its parent in there becomes a child of the first process, so all are its descendants.
+    """
+    children: dict[int, list[int]] = {}
+    used = {}
     for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and int(entry.name) not in (1, but):
+        if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                fields = (
-                    Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
-                )  # the name before it is the student's
-                ticks += sum(map(int, fields[11:15]))
-                memory += int(fields[21]) * resource.getpagesize()
-    return memory, ticks / os.sysconf("SC_CLK_TCK")
+                # the name before the bracket is the student's
+                fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
+                children.setdefault(int(fields[1]), []).append(int(entry.name))
+                used[int(entry.name)] = int(fields[21]), sum(map(int, fields[11:15]))
+    memory = ticks = 0
+    todo = [child]
+    while todo:
+        pid = todo.pop()
+        todo += children.get(pid, [])
+        pages, spent = used.get(pid, (0, 0))
+        memory, ticks = memory + pages, ticks + spent
+    return memory * resource.getpagesize(), ticks / os.sysconf("SC_CLK_TCK")
 
 
-def main() -> None:
-    control = socket.socket(fileno=int(sys.argv[1]))
-    isolated = sys.argv[2] == "yes"
-    cwd = None if sys.argv[2] in ("yes", "no") else sys.argv[2]
+def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
+    """Say whether students' processes can be had, warm up, and fork a keeper for each socket that comes."""
+    control = socket.socket(fileno=control)
+    control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
     warm()
-    Server(control, isolated, cwd).serve()
+    while True:
+        data, fds, _, _ = socket.recv_fds(control, 16, 1)
+        if not data:
+            return
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        wire = socket.socket(fileno=fds[0])
+        if os.fork() == 0:
+            control.close()
+            try:
+                Keeper(wire, isolated, cwd).serve()
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        wire.close()
 
 
 if __name__ == "__main__":
     # as a module of its own, so that students' pickles and tracebacks don't say __main__
     from rnncourse.grading import server
 
-    server.main()
+    server.main(int(sys.argv[1]))

@@ -72,6 +72,7 @@ def build(limits: dict, hide: list[str], uid: int, gid: int) -> None:
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
     _call("prctl", 38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
     _call("capset", ctypes.byref((ctypes.c_uint32 * 2)(0x20080522, 0)), ctypes.byref((ctypes.c_uint32 * 6)()))
+    _call("prctl", 1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: it ends with its keeper
     _filter()
     os.mkdir("/lab/work")
     os.mkdir("/lab/tmp")

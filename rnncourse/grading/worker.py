@@ -1,4 +1,7 @@
-"""A worker: one warm trusted process, which forks a `score.run` for each notebook, and the sandbox beside it."""
+"""The grading process: it imports what labs need, starts the sandbox, and forks workers, which fork a `score.run` each.
+
+So one import serves all of a machine's workers, and each submission meets a process that nothing has happened in.
+"""
 
 import contextlib
 import gc
@@ -6,7 +9,7 @@ import json
 import os
 import select
 import signal
-import subprocess
+import socket
 import sys
 import time
 import traceback
@@ -14,113 +17,67 @@ from pathlib import Path
 
 from rnncourse.grading import forbid, score
 from rnncourse.grading.failure import without_hidden
-from rnncourse.grading.notebook import Cell
-from rnncourse.grading.sandbox import ENVIRONMENT, NoIsolation, Sandbox
+from rnncourse.grading.sandbox import Keeper, NoIsolation, Sandbox
 
-LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
-NOTEBOOK = 5  # times the time of a cell: the time of a notebook
 RUNS = 2  # of a notebook, at most
 GRACE = 15  # seconds more before a scoring process itself is ended
 
 
-class WorkerEnded(RuntimeError):
-    """The worker died, of the machine's lack of memory for one."""
-
-
-class Worker:
-    """The parent's handle of one worker process."""
-
-    def __init__(self, hidden: tuple[Path, ...] = (), isolated: bool = True, cwd: Path | None = None):
-        self.options = json.dumps({"hidden": [str(path) for path in hidden], "isolated": isolated, "cwd": cwd and str(cwd)})
-        self.start()
-
-    def start(self) -> None:
-        execution = "autograde" if json.loads(self.options)["cwd"] is None else "validate"  # labs written for nbgrader ask
-        environment = os.environ | ENVIRONMENT | {"NBGRADER_EXECUTION": execution, "MPLBACKEND": "Agg"}
-        path = [str(Path(__file__).parents[2]), *filter(None, [environment.get("PYTHONPATH")])]
-        environment["PYTHONPATH"] = os.pathsep.join(path)
-        command = [sys.executable, "-m", "rnncourse.grading.worker", self.options]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-
-    def wait(self) -> None:
-        """Until it can work.
-
-        Raises:
-            NoIsolation: students' code can't be isolated on this machine.
-        """
-        self._ask(b"\n")
-
-    def run(self, cells: list[Cell], forbid=(), files=None, seed: int | None = None, timeout: float = 20.0):
-        """Run a notebook; the results are `score.run`'s for each code cell that was reached, by its index.
-
-        Returns two dicts, of the run for the scores and of that for what the student reads.
-
-        Raises:
-            NoIsolation: see above.
-            WorkerEnded: it did; the next run starts another.
-        """
-        job = {
-            "cells": [
-                {name: getattr(c, name) for name in ("kind", "id", "source", "points", "defines", "imports", "is_code")}
-                for c in cells
-            ],
-            "forbid": list(forbid), "files": files or {}, "seed": seed, "limits": LIMITS,
-            "timeout": timeout, "notebook_timeout": NOTEBOOK * timeout,
-        }  # fmt: skip
-        if self.process.poll() is not None:
-            self.start()
-        results = {True: {}, False: {}}
-        for result in self._ask(json.dumps(job).encode() + b"\n"):
-            results[result["shown"]][result["index"]] = result
-        return results[False], results[True]
-
-    def _ask(self, line: bytes) -> list[dict]:
-        try:
-            self.process.stdin.write(line)
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = b""
-        if not line:
-            self.process.wait()
-            raise WorkerEnded("the grading process ended")
-        reply = json.loads(line)
-        if "error" in reply:
-            raise NoIsolation(reply["error"])
-        return reply["results"]
-
-    def close(self) -> None:
-        """End it and its sandbox."""
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
-
-
 def main() -> None:
-    options = json.loads(sys.argv[1])
-    replies = os.fdopen(os.dup(1), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sandbox, error = None, None
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever presses Ctrl-C wants no traceback of ours
+    control, options = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     try:
-        sandbox = _sandbox(options)
-        _warm()
+        sandbox = _sandbox(options) if options["isolated"] else None
+        _import_torch()
+        sandbox = sandbox or _sandbox(options)  # a fork of this process, once the slowest import is done
         sandbox.wait()
     except NoIsolation as reason:
-        error = str(reason)
-    for line in sys.stdin:
-        results, ended_well = [], True
-        if line.strip() and not error:
+        control.send(json.dumps({"error": str(reason)}).encode())
+        return
+    control.send(b"{}")
+    _warm()
+    gc.collect()
+    gc.freeze()
+    workers = []
+    while True:
+        data, fds, _, _ = socket.recv_fds(control, 16, 1)
+        if not data:
+            break
+        wire = socket.socket(fileno=fds[0])
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for the answer any more
+                _work(wire, options, sandbox)
+            os._exit(0)
+        wire.close()
+        workers.append(pid)
+    for pid in workers:  # so that what they used is known to whoever waits for this process
+        os.waitpid(pid, 0)
+    sandbox.close()
+
+
+def _work(wire: socket.socket, options: dict, sandbox: Sandbox) -> None:
+    """A worker: answer each job, a line of JSON, with a line."""
+    shared, keeper = sandbox, None
+    with wire.makefile("rwb") as lines:
+        for line in lines:
             job = json.loads(line)
-            if sandbox.rules not in (None, job["forbid"]):
-                sandbox = _another(sandbox, options)
-            sandbox.rules = job["forbid"]
-            results, ended_well = _run(job, sandbox)
-        replies.write(json.dumps({"error": error} if error else {"results": results}) + "\n")
-        replies.flush()
-        if not ended_well:  # nobody knows what was said between those two
-            sandbox = _another(sandbox, options)
-    if sandbox:
+            if keeper and keeper.rules != job["forbid"]:
+                keeper.close()
+                keeper = None
+            if keeper is None:
+                sandbox, keeper = _keeper(sandbox, options)
+                keeper.rules = job["forbid"]
+            results, ended_well = _run(job, keeper)
+            lines.write(json.dumps(results).encode() + b"\n")
+            lines.flush()
+            if not ended_well:  # nobody knows what was said between those two
+                keeper.close()
+                keeper = None
+    if keeper:
+        keeper.close()
+    if sandbox is not shared:
         sandbox.close()
 
 
@@ -128,11 +85,20 @@ def _sandbox(options: dict) -> Sandbox:
     return Sandbox(options["isolated"], tuple(map(Path, options["hidden"])), options["cwd"] and Path(options["cwd"]))
 
 
-def _another(sandbox: Sandbox, options: dict) -> Sandbox:
-    sandbox.close()
-    sandbox = _sandbox(options)
-    sandbox.wait()  # here, for a fork's knowledge that it is ready dies with the fork
-    return sandbox
+def _keeper(sandbox: Sandbox, options: dict) -> tuple[Sandbox, Keeper]:
+    try:
+        return sandbox, sandbox.keeper()
+    except (BrokenPipeError, ConnectionResetError):  # it has died
+        sandbox = _sandbox(options)
+        sandbox.wait()
+        return sandbox, sandbox.keeper()
+
+
+def _import_torch() -> None:
+    with contextlib.suppress(ImportError):
+        import torch
+
+        torch.set_num_threads(1)
 
 
 def _warm() -> None:
@@ -141,15 +107,11 @@ def _warm() -> None:
     with contextlib.suppress(ImportError):
         import torch
 
-        torch.set_num_threads(1)
         torch.testing.assert_close(torch.ones(1), torch.ones(1))  # the first call imports for half a second
     import numpy.testing  # noqa: F401
 
-    gc.collect()
-    gc.freeze()
 
-
-def _run(job: dict, sandbox: Sandbox) -> tuple[list[dict], bool]:
+def _run(job: dict, keeper: Keeper) -> tuple[list[dict], bool]:
     """Score in a fork; the results it gave, which count when it ends badly too, and whether it ended well."""
     forbid.module_files(tuple(job["forbid"]))  # these two are remembered for the next submission
     for cell in job["cells"]:
@@ -168,7 +130,7 @@ def _run(job: dict, sandbox: Sandbox) -> tuple[list[dict], bool]:
             for stream in (0, 1, 2):  # a test may print what it likes
                 os.dup2(null, stream)
             with open(write, "w") as out:
-                score.run(job, sandbox, lambda result: print(json.dumps(result), file=out, flush=True))
+                score.run(job, keeper, lambda result: print(json.dumps(result), file=out, flush=True))
             os._exit(0)
         except BaseException:
             os.write(own_errors, traceback.format_exc().encode())

@@ -4,16 +4,18 @@ import os
 
 import pytest
 
-from rnncourse.grading.worker import Worker
+from rnncourse.grading.engine import Engine, Worker
 from tests.grading.test_score import run
 
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory):
     os.environ["RNNCOURSE_PRIVATE"] = "1"
-    worker = Worker(hidden=(tmp_path_factory.mktemp("course"),))
+    engine = Engine(hidden=(tmp_path_factory.mktemp("course"),))
+    worker = Worker(engine)
     yield worker
     worker.close()
+    engine.close()
     del os.environ["RNNCOURSE_PRIVATE"]
 
 

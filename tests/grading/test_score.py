@@ -4,17 +4,19 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from rnncourse.grading.engine import Engine, Worker
 from rnncourse.grading.grade import grade
 from rnncourse.grading.notebook import Lab, Raw
-from rnncourse.grading.worker import Worker
 from tests.grading.course import meta
 
 
 @pytest.fixture(scope="module")
 def worker():
-    worker = Worker()
+    engine = Engine()
+    worker = Worker(engine)
     yield worker
     worker.close()
+    engine.close()
 
 
 def run(worker, answer, *tests, setup="import numpy as np\nimport torch", points=2, timeout=20, seed=1, forbid=(), files=None):

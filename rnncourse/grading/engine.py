@@ -1,0 +1,125 @@
+"""The parent's handles of the grading processes: an engine, warm once, and the workers that are forks of it.
+
+Nothing heavy is imported here, so that an engine can warm up while its parent still imports.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from rnncourse.grading.sandbox import ENVIRONMENT, NoIsolation
+
+LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
+NOTEBOOK = 5  # times the time of a cell: the time of a notebook
+
+
+class WorkerEnded(RuntimeError):
+    """The worker died, of the machine's lack of memory for one."""
+
+
+class Engine:
+    """The process that imports what labs need, starts the sandbox, and forks workers."""
+
+    def __init__(self, hidden: tuple[Path, ...] = (), isolated: bool = True, cwd: Path | None = None):
+        """`hidden` folders are covered for students' code where it would see them; it runs in `cwd`, if not isolated."""
+        self.options = json.dumps({"hidden": [str(path) for path in hidden], "isolated": isolated, "cwd": cwd and str(cwd)})
+        execution = "autograde" if cwd is None else "validate"  # labs written for nbgrader ask
+        self.environment = os.environ | ENVIRONMENT | {"NBGRADER_EXECUTION": execution, "MPLBACKEND": "Agg"}
+        path = [str(Path(__file__).parents[2]), *filter(None, [self.environment.get("PYTHONPATH")])]
+        self.environment["PYTHONPATH"] = os.pathsep.join(path)
+        self.lock = threading.Lock()
+        self.start()
+
+    def start(self) -> None:
+        self.ready = False
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, "-m", "rnncourse.grading.worker", str(theirs.fileno()), self.options]
+            self.process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            )
+
+    def wait(self) -> None:
+        """Until it has seen whether it can isolate students' code.
+
+        Raises:
+            NoIsolation: it can't; the message names the cure.
+        """
+        if not self.ready:
+            reply = json.loads(self.control.recv(1 << 16) or b'{"error": "the grading process ended"}')
+            if "error" in reply:
+                raise NoIsolation(reply["error"])
+            self.ready = True
+
+    def fork(self) -> socket.socket:
+        """The wire to a new worker; a dead engine is started again."""
+        ours, theirs = socket.socketpair()
+        with self.lock, theirs:
+            self.wait()
+            try:
+                socket.send_fds(self.control, [b"fork"], [theirs.fileno()])
+            except (BrokenPipeError, ConnectionResetError):
+                self.close()
+                self.start()
+                self.wait()
+                socket.send_fds(self.control, [b"fork"], [theirs.fileno()])
+        return ours
+
+    def close(self) -> None:
+        """End it; its workers must have been closed before."""
+        self.control.close()
+        self.process.wait()
+
+
+class Worker:
+    """One worker: it runs one notebook at a time."""
+
+    def __init__(self, engine: Engine):
+        self.engine, self.wire = engine, None
+
+    def run(self, cells, forbid=(), files=None, seed: int | None = None, timeout: float = 20.0):
+        """Run a notebook's `Cell`s; the results are `score.run`'s for each code cell that was reached, by its index.
+
+        Returns two dicts, of the run for the scores and of that for what the student reads.
+
+        Raises:
+            NoIsolation: students' code can't be isolated on this machine.
+            WorkerEnded: it did; the next run starts another.
+        """
+        names = ("kind", "id", "source", "points", "defines", "imports", "is_code")
+        job = {
+            "cells": [{name: getattr(cell, name) for name in names} for cell in cells],
+            "forbid": list(forbid), "files": files or {}, "seed": seed, "limits": LIMITS,
+            "timeout": timeout, "notebook_timeout": NOTEBOOK * timeout,
+        }  # fmt: skip
+        results = {True: {}, False: {}}
+        for result in self._ask(json.dumps(job).encode() + b"\n"):
+            results[result["shown"]][result["index"]] = result
+        return results[False], results[True]
+
+    def _ask(self, line: bytes) -> list[dict]:
+        if self.wire is None:
+            with self.engine.fork() as wire:
+                self.wire = wire.makefile("rwb")
+        try:
+            self.wire.write(line)
+            self.wire.flush()
+            line = self.wire.readline()
+        except (BrokenPipeError, ConnectionResetError):
+            line = b""
+        if not line:
+            self.close()
+            raise WorkerEnded("the grading process ended")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End it."""
+        if self.wire:
+            with contextlib.suppress(BrokenPipeError):
+                self.wire.close()
+            self.wire = None

@@ -1,0 +1,32 @@
+"""What a cell's source is as Python."""
+
+import ast
+import functools
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+
+def defined(source: str) -> tuple[list[str], str]:
+    """The names that code binds at its top level, imports aside; and the imports, as code."""
+    try:
+        tree = ast.parse(plain(source))
+    except (SyntaxError, ValueError):
+        return [], ""
+    names, imports, todo = [], [], list(tree.body)
+    while todo:
+        node = todo.pop(0)
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports.append(ast.unparse(node) + "\n")
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.append(node.name)
+        elif isinstance(node, ast.Name):
+            names += [node.id] if isinstance(node.ctx, ast.Store) else []
+        elif not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            todo += ast.iter_child_nodes(node)
+    return names, "".join(imports)
+
+
+@functools.lru_cache(1000)
+def plain(source: str) -> str:
+    """A cell's source as Python, its magics turned into calls."""
+    return TransformerManager().transform_cell(source)
