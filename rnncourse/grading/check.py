@@ -42,7 +42,7 @@ def check(path: Path, engine: Engine) -> list[Check]:
         raise ValueError(f"{path}: no test cells, so this is not a lab of the course")
     worker = Worker(engine)
     try:
-        results, _ = worker.run(lab.cells, lab.forbid, timeout=TIMEOUT)
+        results = worker.run(lab.cells, lab.forbid, timeout=TIMEOUT).scores
     finally:
         worker.close()
     checks = []

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from rnncourse.grading.sandbox import ENVIRONMENT, NoIsolation
@@ -20,6 +21,15 @@ NOTEBOOK = 5  # times the time of a cell: the time of a notebook
 
 class WorkerEnded(RuntimeError):
     """The worker died, of the machine's lack of memory for one."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a notebook: `score.run`'s results for each code cell that was reached, by its index."""
+
+    scores: dict[int, dict]
+    shown: dict[int, dict]  # of the run for what the student reads
+    complete: bool  # False: something died that should not have, and a person must look
 
 
 class Engine:
@@ -82,10 +92,8 @@ class Worker:
     def __init__(self, engine: Engine):
         self.engine, self.wire = engine, None
 
-    def run(self, cells, forbid=(), files=None, seed: int | None = None, timeout: float = 20.0):
-        """Run a notebook's `Cell`s; the results are `score.run`'s for each code cell that was reached, by its index.
-
-        Returns two dicts, of the run for the scores and of that for what the student reads.
+    def run(self, cells, forbid=(), files=None, seed: int | None = None, timeout: float = 20.0) -> Run:
+        """Run a notebook's `Cell`s.
 
         Raises:
             NoIsolation: students' code can't be isolated on this machine.
@@ -98,11 +106,12 @@ class Worker:
             "timeout": timeout, "notebook_timeout": NOTEBOOK * timeout,
         }  # fmt: skip
         results = {True: {}, False: {}}
-        for result in self._ask(json.dumps(job).encode() + b"\n"):
+        reply = self._ask(json.dumps(job).encode() + b"\n")
+        for result in reply["results"]:
             results[result["shown"]][result["index"]] = result
-        return results[False], results[True]
+        return Run(results[False], results[True], reply["complete"])
 
-    def _ask(self, line: bytes) -> list[dict]:
+    def _ask(self, line: bytes) -> dict:
         if self.wire is None:
             with self.engine.fork() as wire:
                 self.wire = wire.makefile("rwb")

@@ -68,7 +68,9 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
     results, shown = {}, {}
     try:
         if not problem:
-            results, shown = worker.run(cells, **run)
+            outcome = worker.run(cells, **run)
+            results, shown = outcome.scores, outcome.shown
+            problem = "" if outcome.complete else "the run ended early"
     except WorkerEnded as reason:
         problem = str(reason)
     _enter(cells, results, shown)

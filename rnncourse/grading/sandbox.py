@@ -112,21 +112,30 @@ class Keeper:
         self.rules = None  # what a lab forbids is torn out of the keeper itself, so a keeper is for labs that forbid the same
 
     def fork(self, first: bool, limits: dict, rules: list[str], hide: list[str]) -> socket.socket:
-        """A fresh student's process, and an end of the wire to it; `first` of a submission: its CPU time starts at zero."""
+        """A fresh student's process, and an end of the wire to it; `first` of a submission: its CPU time starts at zero.
+
+        Raises, as `kill` does:
+            NoIsolation: it can't be had, or this keeper has died.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
-            request = json.dumps({"do": "fork", "first": first, "limits": limits, "rules": rules, "hide": hide})
-            socket.send_fds(self.control, [request.encode()], [theirs.fileno()])
-        reply = _reply(self.control, 30)
-        if "error" in reply:
-            ours.close()
-            raise NoIsolation(f"students' code can't be isolated here: {_cure(reply['error'])}")
+            request = {"do": "fork", "first": first, "limits": limits, "rules": rules, "hide": hide}
+            self._ask(request, [theirs.fileno()])
         return ours
 
     def kill(self) -> str:
         """End the student's process and all that it started; return the limit it broke, or an empty string."""
-        self.control.sendall(b'{"do": "kill"}')
-        return _reply(self.control, 30).get("why", "")
+        return self._ask({"do": "kill"})["why"]
+
+    def _ask(self, request: dict, descriptors: list[int] = ()) -> dict:
+        try:
+            socket.send_fds(self.control, [json.dumps(request).encode()], descriptors)
+            reply = _reply(self.control, 30)
+        except (BrokenPipeError, ConnectionResetError):
+            reply = NO_ANSWER
+        if "error" in reply:
+            raise NoIsolation(f"students' code can't be isolated here: {_cure(reply['error'])}")
+        return reply
 
     def close(self) -> None:
         self.control.close()

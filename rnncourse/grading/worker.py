@@ -20,6 +20,7 @@ from rnncourse.grading.failure import without_hidden
 from rnncourse.grading.sandbox import Keeper, NoIsolation, Sandbox
 
 RUNS = 2  # of a notebook, at most
+NO_SANDBOX = 2  # exit status of a scoring process whose sandbox is gone
 GRACE = 15  # seconds more before a scoring process itself is ended
 
 
@@ -63,18 +64,22 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox) -> None:
     with wire.makefile("rwb") as lines:
         for line in lines:
             job = json.loads(line)
-            if keeper and keeper.rules != job["forbid"]:
-                keeper.close()
+            for _ in range(2):  # again, where the sandbox has died of something else
+                if keeper and keeper.rules != job["forbid"]:
+                    keeper.close()
+                    keeper = None
+                if keeper is None:
+                    sandbox, keeper = _keeper(sandbox, options)
+                    keeper.rules = job["forbid"]
+                results, status = _run(job, keeper)
+                if status == 0:
+                    break
+                keeper.close()  # nobody knows what was said between those two
                 keeper = None
-            if keeper is None:
-                sandbox, keeper = _keeper(sandbox, options)
-                keeper.rules = job["forbid"]
-            results, ended_well = _run(job, keeper)
-            lines.write(json.dumps(results).encode() + b"\n")
+                if status != NO_SANDBOX:
+                    break
+            lines.write(json.dumps({"results": results, "complete": status == 0}).encode() + b"\n")
             lines.flush()
-            if not ended_well:  # nobody knows what was said between those two
-                keeper.close()
-                keeper = None
     if keeper:
         keeper.close()
     if sandbox is not shared:
@@ -111,8 +116,8 @@ def _warm() -> None:
     import numpy.testing  # noqa: F401
 
 
-def _run(job: dict, keeper: Keeper) -> tuple[list[dict], bool]:
-    """Score in a fork; the results it gave, which count when it ends badly too, and whether it ended well."""
+def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
+    """Score in a fork; the results it gave, which count when it ends badly too, and its exit status."""
     forbid.module_files(tuple(job["forbid"]))  # these two are remembered for the next submission
     for cell in job["cells"]:
         if cell["kind"] in ("instructor", "test"):
@@ -132,6 +137,8 @@ def _run(job: dict, keeper: Keeper) -> tuple[list[dict], bool]:
             with open(write, "w") as out:
                 score.run(job, keeper, lambda result: print(json.dumps(result), file=out, flush=True))
             os._exit(0)
+        except NoIsolation:
+            os._exit(NO_SANDBOX)
         except BaseException:
             os.write(own_errors, traceback.format_exc().encode())
         finally:
@@ -148,7 +155,7 @@ def _run(job: dict, keeper: Keeper) -> tuple[list[dict], bool]:
         os.kill(pid, signal.SIGKILL)
     os.close(read)
     _, status = os.waitpid(pid, 0)
-    return [json.loads(line) for line in data.split(b"\n")[:-1]], status == 0
+    return [json.loads(line) for line in data.split(b"\n")[:-1]], os.waitstatus_to_exitcode(status)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from rnncourse.grading.gradebook import reset
 from tests.grading.course import HONEST, ROOT, Course
 
 WRONG = HONEST | {"double": "def double(x):\n    return 3 * x"}
@@ -41,6 +42,27 @@ def test_points_and_comments_of_a_person_survive_a_new_run_and_a_new_hand_in(cou
         assert gb.find_comment("double", "small", "small", "ada").comment == "Nearly: look at the factor."
     page = (course.folder / "feedback/ada/small/small.html").read_text()
     assert "Nearly: look at the factor." in page
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader's own use of the session
+def test_a_new_submission_stands_in_the_gradebook_as_nbgrader_enters_one(course):
+    course.hand_in("eve", course.notebook(HONEST))
+    course.grade()
+    with gradebook(course) as gb:
+        gb.add_student("by-nbgrader")
+        gb.add_submission("small", "by-nbgrader")
+        reset(gb, "small", "by-us", "small")
+        theirs, ours = (gb.find_submission_notebook("small", "small", name) for name in ("by-nbgrader", "by-us"))
+
+        def rows(entry):
+            grades = [(g.name, g.cell.type, g.max_score, g.manual_score, g.extra_credit) for g in entry.grades]
+            return sorted(grades), sorted((c.name, c.auto_comment, c.manual_comment) for c in entry.comments)
+
+        assert rows(ours) == rows(theirs) and len(ours.grades) == 5
+        assert {g.auto_score for g in ours.grades} == {0.0}
+        same = ("assignment", "timestamp", "extension", "duedate", "total_seconds_late", "score", "max_score")
+        for name in same:
+            assert getattr(ours.assignment, name) == getattr(theirs.assignment, name), name
 
 
 def test_a_hand_in_that_can_not_be_read_keeps_no_point_of_the_one_before(course):

@@ -28,7 +28,7 @@ def run(worker, answer, *tests, setup="import numpy as np\nimport torch", points
     ]
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
     raw = answer if isinstance(answer, list) else [Raw("code", "", "f", answer)]
-    results, _ = worker.run(lab.rebuild(raw), forbid, files, seed, timeout)
+    results = worker.run(lab.rebuild(raw), forbid, files, seed, timeout).scores
     return [result for result in results.values() if "score" in result]
 
 
@@ -56,6 +56,32 @@ def test_a_scoring_process_that_dies_costs_no_other_submission_anything(worker):
     assert scores(worker, TWICE, "assert f(2) == 4", "import os\nif f(2) == 4:\n    os._exit(1)", "assert f(2) == 4") == [2]
     for _ in range(3):
         assert scores(worker, TWICE, "assert f(2) == 4") == [2]
+
+
+def test_an_engine_or_a_sandbox_that_dies_costs_no_submission_anything():
+    engine = Engine()
+    worker = Worker(engine)
+    try:
+        assert scores(worker, TWICE, "assert f(2) == 4") == [2]
+        engine.process.kill()  # and with it the sandbox, as the machine does when its memory is full
+        engine.process.wait()
+        assert scores(worker, TWICE, "assert f(2) == 4") == [2]
+        worker.close()
+        assert scores(worker, TWICE, "assert f(2) == 4") == [2]
+    finally:
+        worker.close()
+        engine.close()
+
+
+def test_a_run_that_ends_early_says_so(worker, tmp_path):
+    cells = [
+        new_code_cell("def f(x):\n    raise NotImplementedError", metadata=meta("f", solution=True)),
+        new_code_cell("import os\nos._exit(1)", metadata=meta("t", grade=True, points=1)),
+    ]
+    lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
+    path = tmp_path / "small.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    assert grade(worker, lab, path, tmp_path, ("ada", "small"), {}, 20).problem == "the run ended early"
 
 
 def test_a_visible_message_may_rest_on_what_an_earlier_visible_test_set_up(worker, tmp_path):
@@ -165,7 +191,7 @@ def test_imports_of_a_solution_are_there_for_the_tests(worker):
         new_code_cell("assert math.pi > 3 and p.sep", metadata=meta("t", grade=True, points=1)),
     ]
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
-    results, _ = worker.run(lab.rebuild([Raw("code", "", "f", "math = 3\ndef f(x):\n    return x")]))
+    results = worker.run(lab.rebuild([Raw("code", "", "f", "math = 3\ndef f(x):\n    return x")])).scores
     assert results[1]["score"] == 1
 
 
@@ -264,7 +290,7 @@ def test_magics_plots_and_outputs_are_kept_and_bounded(worker):
         "def f(x):\n    return 2 * x\nf(21)"
     )
     cells = Lab(nbformat.from_dict(new_notebook(cells=[new_code_cell("", metadata=meta("f", solution=True))])))
-    results, _ = worker.run(cells.rebuild([Raw("code", "", "f", source)]))
+    results = worker.run(cells.rebuild([Raw("code", "", "f", source)])).scores
     (result,) = results.values()
     kinds = [output["output_type"] for output in result["outputs"]]
     assert kinds == ["stream", "execute_result", "display_data"]
