@@ -121,7 +121,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
 
 
 def _print_scores(results):
-    from rnncourse.grading.feedback import text
+    from rnncourse.grading.collect import text
 
     table = Table("lab", "student", "score", "a person", "note")
     for r in results:

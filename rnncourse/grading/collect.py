@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from pathlib import Path
 
 MAX_FILES = 1000  # of a submission, and the bytes of all that is copied from it
 MAX_BYTES = 64 << 20
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -78,3 +81,8 @@ def received(course: Path, submission: Submission) -> datetime:
         temporary.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
         os.replace(temporary, record)
     return datetime.fromisoformat(seen[key]["time"])
+
+
+def text(value) -> str:
+    """Printable characters of what somebody wrote: no terminal codes, nothing that turns the direction of reading."""
+    return _CONTROL.sub("", _ANSI.sub("", str(value)))

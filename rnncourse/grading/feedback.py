@@ -2,14 +2,13 @@
 
 import base64
 import binascii
-import re
 
 import jinja2
 import nh3
 from nbformat import NotebookNode
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+from rnncourse.grading.collect import text
+
 _PICTURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff", "image/svg+xml": b"<"}
 _TAGS = {
     "table",
@@ -51,11 +50,6 @@ def page(nb: NotebookNode, names: dict) -> str:
         score=names.get("score", score), max_score=names.get("max_score", points), late=names.get("late_penalty") or 0,
         answers=[_answer(name, cell) for name, cell in answers.items()],
     )  # fmt: skip
-
-
-def text(value) -> str:
-    """Printable characters of what somebody wrote: no terminal codes, nothing that turns the direction of reading."""
-    return _CONTROL.sub("", _ANSI.sub("", str(value)))
 
 
 def _task(cell, own: dict, flags: dict) -> dict:

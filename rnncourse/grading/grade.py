@@ -27,6 +27,7 @@ class Graded:
     notebook: NotebookNode
     note: str  # the first error of each task, for the instructor's table
     problem: str  # why a person must look, or empty
+    complete: bool  # False: something of ours died, so another run may come further
 
 
 def seed_of(course: Path, *parts: str) -> int:
@@ -65,21 +66,21 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
         "seed": seed,
         "timeout": timeout,
     }
-    results, shown = {}, {}
-    try:
-        if not problem:
+    results, shown, complete = {}, {}, True
+    if not problem:
+        try:
             outcome = worker.run(cells, **run)
-            results, shown = outcome.scores, outcome.shown
-            problem = "" if outcome.complete else "the run ended early"
-    except WorkerEnded as reason:
-        problem = str(reason)
+            results, shown, complete = outcome.scores, outcome.shown, outcome.complete
+        except WorkerEnded:
+            complete = False
+        problem = "" if complete else "the run ended early"
     _enter(cells, results, shown)
     notebook = lab.notebook(cells)
     notebook.metadata["rnncourse"] = {
         "student": who[0], "lab": who[1], "sha256": sha256, "seed": seed, "problem": problem,
         "graded": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
-    return Graded(cells, notebook, _note(cells), problem)
+    return Graded(cells, notebook, _note(cells), problem, complete)
 
 
 def _enter(cells: list[Cell], results: dict[int, dict], shown: dict[int, dict]) -> None:

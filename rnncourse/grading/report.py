@@ -1,11 +1,11 @@
 """A class: grade every submission that is new or changed on this machine's cores, and keep a `Result` of each."""
 
+import json
 import queue
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
@@ -73,7 +73,7 @@ def _enter(config, coursedir, gb, submission: Submission, fingerprint: str, grad
     student, lab = submission.student, submission.lab
     gradebook.save(gb, lab, student, lab, graded.cells)
     folder = Path(coursedir.format_path(coursedir.autograded_directory, student, lab))
-    write_whole(folder / f"{lab}.ipynb", nbformat.v4.writes(graded.notebook) + "\n")
+    write_whole(folder / f"{lab}.ipynb", json.dumps(graded.notebook, ensure_ascii=False) + "\n")
     for name, data in given.items():
         write_whole(folder / name, data)
     handed_in, due = gradebook.times(gb, lab, student)
@@ -86,6 +86,7 @@ def _enter(config, coursedir, gb, submission: Submission, fingerprint: str, grad
     write_whole(page, feedback.page(graded.notebook, names))
     waiting = [cell.id for cell in graded.cells if cell.kind == "manual" and cell.node.metadata["rnncourse"]["score"] is None]
     notes = [graded.problem, *[f"{name}: a person grades it" for name in waiting], graded.note]
+    fingerprint = fingerprint if graded.complete else ""  # the next run tries again
     result = Result(
         student,
         lab,

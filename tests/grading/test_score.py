@@ -81,7 +81,8 @@ def test_a_run_that_ends_early_says_so(worker, tmp_path):
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
     path = tmp_path / "small.ipynb"
     nbformat.write(new_notebook(cells=cells), path)
-    assert grade(worker, lab, path, tmp_path, ("ada", "small"), {}, 20).problem == "the run ended early"
+    graded = grade(worker, lab, path, tmp_path, ("ada", "small"), {}, 20)
+    assert (graded.problem, graded.complete) == ("the run ended early", False)
 
 
 def test_a_visible_message_may_rest_on_what_an_earlier_visible_test_set_up(worker, tmp_path):
