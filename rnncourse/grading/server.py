@@ -176,7 +176,8 @@ def _usage(child: int) -> tuple[int, float]:
 def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
     """Say whether students' processes can be had, warm up, and fork a keeper for each socket that comes."""
     control = socket.socket(fileno=control)
-    control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
+    with contextlib.suppress(BrokenPipeError):  # it may be wanted no more
+        control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
     warm()
     while True:
         data, fds, _, _ = socket.recv_fds(control, 16, 1)
