@@ -16,7 +16,7 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-START = 120  # seconds until the imports of the server must be done
+START = 120  # seconds that the server may take to answer: the first fork waits for its imports
 
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin")
 ETC = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
@@ -62,14 +62,14 @@ class Sandbox:
             )
 
     def wait(self) -> None:
-        """Until the server has its imports and has seen that it can isolate.
+        """Until the server has seen that it can isolate; its imports go on.
 
         Raises:
             NoIsolation: it can't.
         """
         if self.ready:
             return
-        reply = _reply(self.control, START)
+        reply = _reply(self.control)
         if reply is NO_ANSWER and self.process:
             self.process.kill()
             said = self.process.stderr.read().decode(errors="replace").strip().splitlines()
@@ -130,7 +130,7 @@ class Keeper:
     def _ask(self, request: dict, descriptors: list[int] = ()) -> dict:
         try:
             socket.send_fds(self.control, [json.dumps(request).encode()], descriptors)
-            reply = _reply(self.control, 30)
+            reply = _reply(self.control)
         except (BrokenPipeError, ConnectionResetError):
             reply = NO_ANSWER
         if "error" in reply:
@@ -141,8 +141,8 @@ class Keeper:
         self.control.close()
 
 
-def _reply(control: socket.socket, seconds: float) -> dict:
-    control.settimeout(seconds)
+def _reply(control: socket.socket) -> dict:
+    control.settimeout(START)
     try:
         data = control.recv(4096)
     except (TimeoutError, ConnectionResetError):
