@@ -82,9 +82,9 @@ class Engine:
 
     def close(self) -> None:
         """End it; its workers must have been closed before."""
-        self.control.close()
         if not self.ready:  # nobody has waited for it, so nothing runs in it
             self.process.kill()
+        self.control.close()
         self.process.wait()
 
 

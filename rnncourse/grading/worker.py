@@ -35,7 +35,8 @@ def main() -> None:
     except NoIsolation as reason:
         control.send(json.dumps({"error": str(reason)}).encode())
         return
-    control.send(b"{}")
+    with contextlib.suppress(BrokenPipeError):  # the parent may be gone
+        control.send(b"{}")
     _warm()
     gc.collect()
     gc.freeze()
