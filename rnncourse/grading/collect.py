@@ -70,17 +70,20 @@ def regular(path: Path, limit: int) -> bytes | None:
         return file.read(limit)
 
 
-def received(course: Path, submission: Submission) -> datetime:
+def received(course: Path, submissions: list[Submission]) -> list[datetime]:
     """When these very files were seen first: the collector's time, which nothing in the files can change."""
     record = course / "received.json"
     seen = json.loads(record.read_text()) if record.exists() else {}
-    key, fingerprint = f"{submission.student}/{submission.lab}", submission.fingerprint()
-    if seen.get(key, {}).get("files") != fingerprint:
-        seen[key] = {"files": fingerprint, "time": datetime.now(UTC).isoformat(timespec="seconds")}
-        temporary = record.with_suffix(".part")
-        temporary.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
-        os.replace(temporary, record)
-    return datetime.fromisoformat(seen[key]["time"])
+    now, times = datetime.now(UTC).isoformat(timespec="seconds"), []
+    for submission in submissions:
+        key, fingerprint = f"{submission.student}/{submission.lab}", submission.fingerprint()
+        if seen.get(key, {}).get("files") != fingerprint:
+            seen[key] = {"files": fingerprint, "time": now}
+        times.append(datetime.fromisoformat(seen[key]["time"]))
+    temporary = record.with_suffix(".part")
+    temporary.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
+    os.replace(temporary, record)
+    return times
 
 
 def text(value) -> str:

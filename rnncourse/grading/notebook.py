@@ -172,11 +172,12 @@ class Lab:
         """Such cells as a notebook file."""
         nodes = []
         for cell in cells:
-            node = copy.deepcopy(cell.node)
-            node.get("metadata", {}).get("nbgrader", {}).pop("released", None)
-            node.pop("id", None)
+            node = {key: value for key, value in cell.node.items() if key != "id"}
+            if "nbgrader" in node["metadata"]:
+                flags = {key: value for key, value in node["metadata"]["nbgrader"].items() if key != "released"}
+                node["metadata"] = {**node["metadata"], "nbgrader": flags}
             nodes.append(node)
-        metadata = {key: copy.deepcopy(self.metadata[key]) for key in ("kernelspec", "language_info") if key in self.metadata}
+        metadata = {key: self.metadata[key] for key in ("kernelspec", "language_info") if key in self.metadata}
         return nbformat.from_dict(
             {"cells": nodes, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
         )  # the last without ids

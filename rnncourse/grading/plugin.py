@@ -90,8 +90,8 @@ class Grader(NotebookExporter):
         coursedir, path = self.parent.coursedir, Path(folder)
         submitted = Path(coursedir.format_path(coursedir.submitted_directory, ".", ".")).resolve()
         if not self.timestamps and path.resolve().is_relative_to(submitted):
-            time = collect.received(Path(coursedir.root), collect.Submission(path.parent.name, path.name, path))
-            return time.replace(tzinfo=None)
+            submission = collect.Submission(path.parent.name, path.name, path)
+            return collect.received(Path(coursedir.root), [submission])[0].replace(tzinfo=None)
         text = (collect.regular(path / "timestamp.txt", 1000) or b"").decode(errors="replace").strip()
         return parse_utc(text) if text else None
 

@@ -1,9 +1,10 @@
 """A class: grade every submission that is new or changed on this machine's cores, and keep a `Result` of each."""
 
+import itertools
 import json
 import queue
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from nbgrader.api import Gradebook
@@ -42,8 +43,8 @@ def grade_all(
         with Gradebook(coursedir.db_url, coursedir.course_id) as gb, ThreadPoolExecutor(workers) as pool:
             seed_of(root)  # makes the secret, once
             labs = {name: lab_of(coursedir, gb, name, name) for name in names}
-            for submission, _ in to_do:
-                gradebook.reset(gb, submission.lab, submission.student, submission.lab, received(root, submission))
+            times = received(root, [submission for submission, _ in to_do])
+            waiting = zip(to_do, times, strict=True)
             idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
             for worker in crew:
                 idle.put(worker)
@@ -57,11 +58,20 @@ def grade_all(
                 finally:
                     idle.put(worker)
 
+            running: dict[Future, tuple[Submission, str]] = {}
+
+            def start(count: int) -> None:
+                for (submission, fingerprint), time in itertools.islice(waiting, count):
+                    gradebook.reset(gb, submission.lab, submission.student, submission.lab, time)
+                    running[pool.submit(one, submission)] = submission, fingerprint
+
             try:
-                jobs = {pool.submit(one, submission): (submission, fingerprint) for submission, fingerprint in to_do}
-                for job in as_completed(jobs):
-                    submission, fingerprint = jobs[job]
-                    yield _enter(config, coursedir, gb, submission, fingerprint, job.result(), labs[submission.lab][1])
+                start(2 * workers)  # not all at once, for what comes of them takes memory
+                while running:
+                    for job in wait(running, return_when=FIRST_COMPLETED).done:
+                        submission, fingerprint = running.pop(job)
+                        start(1)
+                        yield _enter(config, coursedir, gb, submission, fingerprint, job.result(), labs[submission.lab][1])
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:
