@@ -180,7 +180,7 @@ def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
         control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
     warm()
     while True:
-        data, fds, _, _ = socket.recv_fds(control, 16, 1)
+        data, fds, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
             return
         with contextlib.suppress(ChildProcessError):

@@ -42,7 +42,7 @@ def main() -> None:
     gc.freeze()
     workers = []
     while True:
-        data, fds, _, _ = socket.recv_fds(control, 16, 1)
+        data, fds, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
             break
         wire = socket.socket(fileno=fds[0])
