@@ -79,19 +79,19 @@ class SelectiveScan(torch.autograd.Function):
         with torch.autocast(u.device.type, enabled=False):  # its matrix products in half precision would not do
             K = _pieces_side_by_side(u, A)
             chunks = Chunks(u, delta, A, B, K)
-            C_, y = chunks.cut(C), torch.empty_like(chunks.v, memory_format=torch.contiguous_format)
-            between = torch.cat([h0[None], h0.new_empty(len(y) * K, *h0.shape)])  # (pieces + 1, B, N, D)
-            for i in range(len(y)):
+            C_, (y, y_) = chunks.cut(C), chunks.empty(u)
+            between = torch.cat([h0[None], h0.new_empty(len(y_) * K, *h0.shape)])  # (pieces + 1, B, N, D)
+            for i in range(len(y_)):
                 a, b, product = chunks.coefficients(i)
-                end = b[0].clone()  # (K·B, N, D)
+                end = b[0].clone()  # (K, B, N, D)
                 sweep([end] * (len(a) - 1), a[1:], b[1:], end)
                 starts, after = between[i * K : (i + 1) * K], between[i * K + 1 : (i + 1) * K + 1]
-                sweep(after, product.view_as(starts), end.view_as(starts), starts[0])
+                sweep(after, product, end, starts[0])
                 h = chunks.states(starts)
-                torch.matmul(C_[i, :, :, None], h[1:], out=y[i, :, :, None])  # y_t = Σ_n C_t h_t
+                y_[i] = (C_[i][..., None, :] @ h[1:]).squeeze(3)  # y_t = Σ_n C_t h_t
         ctx.save_for_backward(u, delta, A, B, C, h0, between)
         ctx.K = K
-        return chunks.join(y), between[-1].clone()
+        return y[:, : u.shape[1]], between[-1].clone()
 
     @staticmethod
     def backward(ctx, dy, dh):
@@ -105,31 +105,30 @@ class SelectiveScan(torch.autograd.Function):
             K = ctx.K
             chunks = Chunks(u, delta, A, B, K)
             dy, C_, dA = chunks.cut(dy), chunks.cut(C), torch.zeros_like(A)
-            dv, ddelta, dB, dC = (torch.empty_like(x, memory_format=torch.contiguous_format) for x in (dy, dy, C_, C_))
-            db = torch.empty_like(chunks.a)  # (L, K·B, N, D)
+            (dv, dv_), (ddelta, ddelta_), (dB, dB_), (dC, dC_) = (chunks.empty(x) for x in (u, delta, B, C))
+            db = torch.empty_like(chunks.a)  # (L, K, B, N, D)
             db_earlier, a_later = db.unbind(0)[-2::-1], chunks.a_steps[:0:-1]
             for i in reversed(range(len(dy))):
                 a, product = chunks.a, chunks.coefficients(i)[2]
                 starts = between[i * K : (i + 1) * K]  # (K, B, N, D)
                 h = chunks.states(starts)
                 # db_t = ∂L/∂h_t = dy_t C_t + a_{t+1} db_{t+1}; dh comes from behind the chunk
-                torch.mul(dy[i, :, :, None], C_[i, ..., None], out=db)
+                torch.mul(dy[i][..., None, :], C_[i][..., None], out=db)
                 end = db[-1].clone()
                 sweep([end] * len(a_later), a_later, db_earlier, end)
                 behind = torch.cat([torch.empty_like(starts), dh[None]])  # what reaches each piece's last step
-                leaving = end.mul_(a[0]).view_as(starts)
-                sweep(*(x.unbind(0)[::-1] for x in (behind[:-1], product.view_as(starts), leaving)), dh)
-                db[-1] += behind[1:].flatten(0, 1)
+                sweep(*(x.unbind(0)[::-1] for x in (behind[:-1], product, end.mul_(a[0]))), dh)
+                db[-1] += behind[1:]
                 sweep(db_earlier, a_later, db_earlier, db[-1])
                 dh = behind[0]
 
-                torch.matmul(dy[i, :, :, None], h[1:].mT, out=dC[i, :, :, None])  # Σ_d dy_t h_t
-                torch.matmul(chunks.v[i, :, :, None], db.mT, out=dB[i, :, :, None])  # Σ_d v_t db_t
-                torch.matmul(chunks.B[i, :, :, None], db, out=dv[i, :, :, None])  # Σ_n B_t db_t
+                dC_[i] = (dy[i][..., None, :] @ h[1:].mT).squeeze(3)  # Σ_d dy_t h_t
+                dB_[i] = (chunks.v[i][..., None, :] @ db.mT).squeeze(3)  # Σ_d v_t db_t
+                dv_[i] = (chunks.B[i][..., None, :] @ db).squeeze(3)  # Σ_n B_t db_t
                 dexponent, scratch = a.mul_(db).mul_(h[:-1]), h[1:]  # ∂L/∂(Δ_t A) = db_t h_{t-1} a_t
-                torch.sum(torch.mul(dexponent, A, out=scratch), 2, out=ddelta[i])
-                dA += torch.mul(dexponent, chunks.delta[i, :, :, None], out=scratch).sum((0, 1))
-            dv, ddelta, dB, dC = map(chunks.join, (dv, ddelta, dB, dC))
+                ddelta_[i] = torch.mul(dexponent, A, out=scratch).sum(3)
+                dA += torch.mul(dexponent, chunks.delta[i][..., None, :], out=scratch).sum((0, 1, 2))
+        dv, ddelta, dB, dC = (x[:, : u.shape[1]] for x in (dv, ddelta, dB, dC))
         ddelta.addcmul_(dv, u)
         return dv.mul_(delta), ddelta, dA, dB, dC, dh
 
@@ -149,34 +148,36 @@ def _piece_length(u, A):
 class Chunks:
     """The sequence cut into n chunks of K pieces of L steps, and the buffers that one chunk after another is computed in.
 
-    `cut` brings (B, T, …) into (n, L, K·B, …), so that a step of all pieces is one block of memory; `join` undoes it.
+    `cut` shows (B, T, …) as (n, L, K, B, …): in the buffers, which have that order, a step of all pieces is one block.
     """
 
     def __init__(self, u, delta, A, B, K):
-        batch, self.T, _ = u.shape
         self.L, self.K = _piece_length(u, A), K
+        self.T = u.shape[1] + -u.shape[1] % (K * self.L)
         self.delta, self.v, self.B = self.cut(delta), self.cut(delta * u), self.cut(B)
         self.A_log2 = A / math.log(2)  # exp(ΔA) = 2^(ΔA/ln 2), which costs less than half as much
-        self.a, self.h = (u.new_empty(n, K * batch, *A.shape) for n in (self.L, self.L + 1))
+        self.a, self.h = (u.new_empty(n, K, len(u), *A.shape) for n in (self.L, self.L + 1))
         self.a_steps, self.b_steps = self.a.unbind(0), self.h[1:].unbind(0)
 
     def cut(self, x):
-        padding = -self.T % (self.K * self.L)  # steps with Δ = 0 leave the state as it is
+        padding = self.T - x.shape[1]  # steps with Δ = 0 leave the state as it is
         x = F.pad(x, (0, 0, 0, padding)) if padding else x
-        return x.unflatten(1, (-1, self.K, self.L)).permute(1, 3, 2, 0, 4).flatten(2, 3)
+        return x.unflatten(1, (-1, self.K, self.L)).permute(1, 3, 2, 0, 4)
 
-    def join(self, x):
-        return x.unflatten(2, (self.K, -1)).permute(3, 0, 2, 1, 4).flatten(1, 3)[:, : self.T]
+    def empty(self, like):
+        """Room for all chunks of a tensor (B, T, …), padding included, and its cut."""
+        x = like.new_empty(len(like), self.T, like.shape[2])
+        return x, self.cut(x)
 
     def coefficients(self, i):
-        """The steps of a_t and b_t (K·B, N, D) of chunk i, and the product of each piece's a_t."""
-        torch.mul(self.delta[i, :, :, None], self.A_log2, out=self.a).exp2_()
-        torch.mul(self.v[i, :, :, None], self.B[i, ..., None], out=self.h[1:])
-        return self.a_steps, self.b_steps, (self.delta[i].sum(0)[:, None] * self.A_log2).exp2_()
+        """The steps of a_t and b_t (K, B, N, D) of chunk i, and the product of each piece's a_t."""
+        torch.mul(self.delta[i][..., None, :], self.A_log2, out=self.a).exp2_()
+        torch.mul(self.v[i][..., None, :], self.B[i][..., None], out=self.h[1:])
+        return self.a_steps, self.b_steps, (self.delta[i].sum(0)[..., None, :] * self.A_log2).exp2_()
 
     def states(self, starts):
-        """The states (L+1, K·B, N, D) of the pieces of this chunk, those before the first step first, in place of its b."""
-        self.h[0] = starts.flatten(0, 1)
+        """The states (L+1, K, B, N, D) of the pieces of this chunk, those before the first step first, in place of its b."""
+        self.h[0] = starts
         sweep(self.b_steps, self.a_steps, self.b_steps, self.h[0])
         return self.h
 
