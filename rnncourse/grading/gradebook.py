@@ -44,8 +44,8 @@ def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
     }
 
 
-def reset(gradebook: Gradebook, lab: str, student: str, notebook: str, received: datetime | None = None) -> None:
-    """No automatic point of an earlier run is left, should this one not come to its end."""
+def reset(gradebook: Gradebook, lab: str, student: str, notebook: str, received: datetime | None = None) -> str:
+    """No automatic point of an earlier run is left, should this one not come to its end; returns the key of the entry."""
     db = gradebook.db
     entry = SubmittedAssignment.student_id == student, SubmittedAssignment.assignment_id == _lab(lab)
     if db.execute(select(SubmittedAssignment.id).where(*entry)).scalar() is None:
@@ -53,10 +53,13 @@ def reset(gradebook: Gradebook, lab: str, student: str, notebook: str, received:
     if received:
         received = received.replace(tzinfo=None)
         db.execute(update(SubmittedAssignment).where(*entry).values(timestamp=received).execution_options(**AS_ROWS))
-    automatic = Grade.notebook_id == _id(gradebook, lab, student, notebook), Grade.cell_id.in_(select(GradeCell.id))
+    query = select(SubmittedNotebook.id).join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
+    key = db.execute(query.where(*entry, Notebook.name == notebook)).scalar_one()
+    automatic = Grade.notebook_id == key, Grade.cell_id.in_(select(GradeCell.id))
     nothing = {"auto_score": 0.0, "needs_manual_grade": Grade.manual_score.is_not(None)}
     db.execute(update(Grade).where(*automatic).values(nothing).execution_options(**AS_ROWS))
     db.commit()
+    return key
 
 
 def _add(gradebook: Gradebook, lab: str, student: str) -> None:
@@ -78,35 +81,35 @@ def _lab(name: str):
     return select(Assignment.id).where(Assignment.name == name).scalar_subquery()
 
 
-def save(gradebook: Gradebook, lab: str, student: str, notebook: str, cells: list[Cell]) -> None:
+def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
     """Enter what each cell earned, and which answers are missing."""
     by_name = {cell.id: cell for cell in cells if cell.id}
-    entry = _id(gradebook, lab, student, notebook)
     grades, comments = [], []
     for key, name, manual, kind in _rows(gradebook, Grade, entry, Grade.manual_score, BaseCell.type):
         if kind == "GradeCell" and name in by_name:
             score = by_name[name].node.metadata.get("rnncourse", {}).get("score", 0.0)
             grades.append({"id": key, "auto_score": score, "needs_manual_grade": manual is not None or score is None})
-    for key, name in _rows(gradebook, Comment, entry):
-        unanswered = name in by_name and by_name[name].unanswered
-        comments.append({"id": key, "auto_comment": "No response." if unanswered else None})
+    for key, name, old in _rows(gradebook, Comment, entry, Comment.auto_comment):
+        comment = "No response." if name in by_name and by_name[name].unanswered else None
+        if comment != old:
+            comments.append({"id": key, "auto_comment": comment})
     gradebook.db.bulk_update_mappings(Grade, grades)
     gradebook.db.bulk_update_mappings(Comment, comments)
     gradebook.db.commit()
 
 
-def times(gradebook: Gradebook, lab: str, student: str) -> tuple[datetime | None, datetime | None]:
-    """When a student handed a lab in, and when it was due, in UTC."""
+def times(gradebook: Gradebook, entry: str) -> tuple[datetime | None, datetime | None]:
+    """When a notebook was handed in, and when it was due, in UTC."""
     query = select(SubmittedAssignment.timestamp, Assignment.duedate).join(SubmittedAssignment.assignment)
-    return gradebook.db.execute(query.where(Assignment.name == lab, SubmittedAssignment.student_id == student)).one()
+    query = query.join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+    return gradebook.db.execute(query.where(SubmittedNotebook.id == entry)).one()
 
 
-def marks(gradebook: Gradebook, lab: str, student: str, notebook: str, nb: NotebookNode) -> dict:
+def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
     """Write scores and comments, a person's included, into an autograded notebook, as nbgrader does before feedback.
 
     Returns the notebook's own `score`, `max_score` and `late_penalty`.
     """
-    entry = _id(gradebook, lab, student, notebook)
     grades = {name: marks for _, name, *marks in _rows(gradebook, Grade, entry, Grade.score, Grade.max_score)}
     comments = {name: comment for _, name, comment in _rows(gradebook, Comment, entry, Comment.comment)}
     for cell in nb.cells:
@@ -119,15 +122,6 @@ def marks(gradebook: Gradebook, lab: str, student: str, notebook: str, nb: Noteb
     columns = SubmittedNotebook.score, SubmittedNotebook.max_score, SubmittedNotebook.late_submission_penalty
     values = gradebook.db.execute(select(*columns).where(SubmittedNotebook.id == entry)).one()
     return dict(zip(("score", "max_score", "late_penalty"), values, strict=True))
-
-
-def _id(gradebook: Gradebook, lab: str, student: str, notebook: str) -> str:
-    """The key of a submitted notebook."""
-    query = select(SubmittedNotebook.id).join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
-    query = query.join(SubmittedAssignment.assignment).join(SubmittedAssignment.student)
-    return gradebook.db.execute(
-        query.where(Assignment.name == lab, Student.id == student, Notebook.name == notebook)
-    ).scalar_one()
 
 
 def _rows(gradebook: Gradebook, kind: type[Grade] | type[Comment], entry: str, *columns):

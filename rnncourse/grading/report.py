@@ -58,20 +58,21 @@ def grade_all(
                 finally:
                     idle.put(worker)
 
-            running: dict[Future, tuple[Submission, str]] = {}
+            running: dict[Future, tuple[str, Submission, str]] = {}
 
             def start(count: int) -> None:
                 for (submission, fingerprint), time in itertools.islice(waiting, count):
-                    gradebook.reset(gb, submission.lab, submission.student, submission.lab, time)
-                    running[pool.submit(one, submission)] = submission, fingerprint
+                    entry = gradebook.reset(gb, submission.lab, submission.student, submission.lab, time)
+                    running[pool.submit(one, submission)] = entry, submission, fingerprint
 
             try:
                 start(2 * workers)  # not all at once, for what comes of them takes memory
                 while running:
                     for job in wait(running, return_when=FIRST_COMPLETED).done:
-                        submission, fingerprint = running.pop(job)
+                        entry, submission, fingerprint = running.pop(job)
                         start(1)
-                        yield _enter(config, coursedir, gb, submission, fingerprint, job.result(), labs[submission.lab][1])
+                        given = labs[submission.lab][1]
+                        yield _enter(config, coursedir, gb, entry, submission, fingerprint, job.result(), given)
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:
@@ -79,19 +80,20 @@ def grade_all(
             worker.close()
 
 
-def _enter(config, coursedir, gb, submission: Submission, fingerprint: str, graded: Graded, given: dict[str, bytes]) -> Result:
+def _enter(config, coursedir, gb, entry: str, submission: Submission, fingerprint: str, graded: Graded,
+           given: dict[str, bytes]) -> Result:  # fmt: skip
     student, lab = submission.student, submission.lab
-    gradebook.save(gb, lab, student, lab, graded.cells)
+    gradebook.save(gb, entry, graded.cells)
     folder = Path(coursedir.format_path(coursedir.autograded_directory, student, lab))
     write_whole(folder / f"{lab}.ipynb", json.dumps(graded.notebook, ensure_ascii=False) + "\n")
     for name, data in given.items():
         write_whole(folder / name, data)
-    handed_in, due = gradebook.times(gb, lab, student)
+    handed_in, due = gradebook.times(gb, entry)
     write_whole(folder / "timestamp.txt", f"{handed_in} UTC\n")
     names = {"student": student, "assignment": lab, "notebook": lab, "db_url": coursedir.db_url}
     if due:
         AssignLatePenalties(config=config).preprocess(graded.notebook, {"nbgrader": names})
-    names |= gradebook.marks(gb, lab, student, lab, graded.notebook)
+    names |= gradebook.marks(gb, entry, graded.notebook)
     page = Path(coursedir.format_path(coursedir.feedback_directory, student, lab), f"{lab}.html")
     write_whole(page, feedback.page(graded.notebook, names))
     waiting = [cell.id for cell in graded.cells if cell.kind == "manual" and cell.node.metadata["rnncourse"]["score"] is None]

@@ -47,6 +47,7 @@ def run(job: dict, keeper: Keeper, emit) -> None:
         for serves in (False,) if has_hidden else (False, True):
             emit(result | {"shown": serves})
 
+    job["refused"] = _refused(job)
     once(job, keeper, first)
     speaking = [i for i, r in results.items() if r["outputs"] or r.get("where") == "visible" or r["fault"]]
     if speaking and has_hidden:
@@ -65,7 +66,6 @@ def once(job: dict, keeper: Keeper, emit) -> None:
     """One run from the first cell to the last that shows something about the student."""
     student = Student(keeper, job)
     names = Names(student)
-    aliases: dict[str, str] = {}
     refused: dict[str, str] = {}
     kept = 0
     signal.signal(signal.SIGALRM, _over_time)
@@ -85,11 +85,10 @@ def once(job: dict, keeper: Keeper, emit) -> None:
                 result |= test(cell, names, student, refused)
             else:
                 theirs = cell["kind"] != "instructor"
-                rule = _forbidden(cell["source"], job["forbid"] if theirs else [], aliases)
                 try:
-                    if rule:
-                        refused |= dict.fromkeys(cell["defines"], forbid.message(rule))
-                        raise Fault(forbid.message(rule))
+                    if reason := job["refused"].get(index):
+                        refused |= dict.fromkeys(cell["defines"], reason)
+                        raise Fault(reason)
                     outputs = clean(student.run(cell["source"], theirs), KEPT_OUTPUTS - kept)
                     kept += sum(len(str(output)) for output in outputs)
                     result["outputs"] = outputs
@@ -194,11 +193,17 @@ def _is_demo(source: str, theirs: set[str]) -> bool:
     )
 
 
-def _forbidden(source: str, rules: list[str], aliases: dict[str, str]) -> str | None:
-    try:
-        return forbid.found(ast.parse(plain(source)), rules, aliases)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # it will not run either
+def _refused(job: dict) -> dict[int, str]:
+    """Why a student's cell is not run, by index, where it uses what the lab forbids."""
+    aliases: dict[str, str] = {}
+    reasons = {}
+    for index, cell in enumerate(job["cells"]):
+        if cell["is_code"] and cell["kind"] not in ("test", "text"):
+            rules = job["forbid"] if cell["kind"] != "instructor" else []
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # it will not run either
+                if rule := forbid.found(ast.parse(plain(cell["source"])), rules, aliases):
+                    reasons[index] = forbid.message(rule)
+    return reasons
 
 
 def _seed(seed: int | None, cell: str) -> None:

@@ -139,11 +139,10 @@ class Keeper:
     def end(self) -> None:
         """Kill the first process of the namespace, and with it all; return when they are gone."""
         if self.child:
-            if self.isolated:
-                self.cpu += _usage(self.child)[1]
             with contextlib.suppress(ProcessLookupError):
                 (os.kill if self.isolated else os.killpg)(self.child, signal.SIGKILL)
-            os.waitpid(self.child, 0)
+            used = os.wait4(self.child, 0)[2]  # what it started included, which it reaps as it ends
+            self.cpu += used.ru_utime + used.ru_stime
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.child = self.folder = None
