@@ -3,7 +3,8 @@
 On a CPU torch hands dense products to MKL, which leaves AMD's AVX-512 unused and is slow on few rows. oneDNN, which
 torch also contains, has neither fault, but is reached only by private operators without a derivative. So they stand
 here, behind two functions that fall back on `F.linear`, and come into play where autograd is off: inside an
-autograd.Function. `torch.backends.mkldnn.flags(enabled=False)` turns them off there too.
+autograd.Function. `torch.backends.mkldnn.flags(enabled=False)` turns them off there too. The derivatives of tanh and σ
+are the operations that autograd itself runs, on any device.
 """
 
 from collections.abc import Callable
