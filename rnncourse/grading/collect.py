@@ -74,15 +74,16 @@ def received(course: Path, submissions: list[Submission]) -> list[datetime]:
     """When these very files were seen first: the collector's time, which nothing in the files can change."""
     record = course / "received.json"
     seen = json.loads(record.read_text()) if record.exists() else {}
-    now, times = datetime.now(UTC).isoformat(timespec="seconds"), []
+    now, times, changed = datetime.now(UTC).isoformat(timespec="seconds"), [], False
     for submission in submissions:
         key, fingerprint = f"{submission.student}/{submission.lab}", submission.fingerprint()
         if seen.get(key, {}).get("files") != fingerprint:
-            seen[key] = {"files": fingerprint, "time": now}
+            seen[key], changed = {"files": fingerprint, "time": now}, True
         times.append(datetime.fromisoformat(seen[key]["time"]))
-    temporary = record.with_suffix(".part")
-    temporary.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
-    os.replace(temporary, record)
+    if changed:
+        temporary = record.with_suffix(".part")
+        temporary.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
+        os.replace(temporary, record)
     return times
 
 

@@ -87,7 +87,7 @@ class Keeper:
                 return {"error": "a server forbids what one lab forbids"}
             forbid.install(rules)  # once here, instead of in each child
             self.rules = rules
-        self.why, self.limits = "", limits
+        self.why, self.limits, self.seen = "", limits, 0.0
         self.cpu = 0.0 if first else self.cpu
         if not self.isolated and not self.cwd:
             self.folder = tempfile.mkdtemp()
@@ -129,6 +129,7 @@ class Keeper:
     def watch(self) -> None:
         """End the child when it uses more than it may."""
         memory, cpu = _usage(self.child) if self.isolated else (0, 0)
+        self.seen = max(self.seen, cpu)
         if memory > self.limits["memory"]:
             self.why = f"used more than {self.limits['memory'] >> 20} MiB of memory"
         elif self.cpu + cpu > self.limits["cpu"]:
@@ -141,8 +142,8 @@ class Keeper:
         if self.child:
             with contextlib.suppress(ProcessLookupError):
                 (os.kill if self.isolated else os.killpg)(self.child, signal.SIGKILL)
-            used = os.wait4(self.child, 0)[2]  # what it started included, which it reaps as it ends
-            self.cpu += used.ru_utime + used.ru_stime
+            used = os.wait4(self.child, 0)[2]  # its own and what it had waited for, but not what died with it
+            self.cpu += max(self.seen, used.ru_utime + used.ru_stime)
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.child = self.folder = None

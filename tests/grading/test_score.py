@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from rnncourse.grading.engine import Engine, Worker
+from rnncourse.grading.engine import LIMITS, Engine, Worker
 from rnncourse.grading.grade import grade
 from rnncourse.grading.notebook import Lab, Raw
 from tests.grading.course import meta
@@ -71,6 +71,21 @@ def test_an_engine_or_a_sandbox_that_dies_costs_no_submission_anything():
     finally:
         worker.close()
         engine.close()
+
+
+def test_processor_time_of_what_a_process_left_behind_counts_in_the_next(worker, monkeypatch):
+    monkeypatch.setitem(LIMITS, "cpu", 2.0)
+    answer = """
+import os, time
+def f(x):
+    if os.fork() == 0:
+        while True:
+            pass
+    time.sleep(1.2)
+    os._exit(0)
+"""
+    results = run(worker, answer, *["f(1)"] * 3)
+    assert "more than 2 s of processor time" in results[-1]["message"]
 
 
 def test_a_run_that_ends_early_says_so(worker, tmp_path):
