@@ -50,11 +50,12 @@ def labs():
 @click.argument("notebook", type=click.Path(path_type=Path))
 def check(notebook):
     """Run the visible tests of a lab's NOTEBOOK at home; the notebook stays as it is."""
-    from rnncourse.grading.engine import Engine
+    from rnncourse.grading.engine import Engine, mentioned
 
     if not notebook.is_file():
         raise click.ClickException(f"{notebook}: there is no such file")
-    with closing(Engine(isolated=False, cwd=notebook.absolute().parent)) as engine:  # warms up while we import
+    engine = Engine(isolated=False, cwd=notebook.absolute().parent, libraries=mentioned(notebook))
+    with closing(engine):  # warms up while we import
         from rnncourse.grading.check import check
 
         with _plain_errors():

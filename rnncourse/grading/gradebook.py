@@ -1,6 +1,7 @@
 """nbgrader's gradebook: what it keeps of a lab, and what a submission earned; what a person entered is never touched.
 
-Rows are read and written as columns: nbgrader's objects load everything about their lab again after each commit.
+Rows are read and written as columns, by statements that are made once: nbgrader's objects load everything about their lab
+again after each commit, and to make a statement takes longer than to execute it.
 """
 
 from datetime import datetime
@@ -20,11 +21,62 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from rnncourse.grading.notebook import Cell
 
-AS_ROWS = {"synchronize_session": False}  # no object of the session is looked at again
+# `who` is a student's id, `lab` and `name` are the names of a lab and its notebook, `entry` is the key of a submitted notebook.
+_LAB = select(Assignment.id).where(Assignment.name == bindparam("lab")).scalar_subquery()
+_HANDED_IN = SubmittedAssignment.student_id == bindparam("who"), SubmittedAssignment.assignment_id == _LAB
+_ENTRY = (
+    select(SubmittedNotebook.id)
+    .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+    .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
+    .where(*_HANDED_IN, Notebook.name == bindparam("name"))
+)
+_SET_TIME = update(SubmittedAssignment).where(*_HANDED_IN).values(timestamp=bindparam("received"))
+_FORGET = (
+    update(Grade)
+    .where(Grade.notebook_id == bindparam("entry"), Grade.cell_id.in_(select(GradeCell.id)))
+    .values(auto_score=0.0, needs_manual_grade=Grade.manual_score.is_not(None))
+)
+_IS_STUDENT = select(Student.id).where(Student.id == bindparam("who"))
+_NOTEBOOKS = select(Notebook.id).where(Notebook.assignment_id == _LAB)
+_CELLS = select(BaseCell.id, BaseCell.type).where(BaseCell.notebook_id == bindparam("notebook"))
+_TIMES = (
+    select(SubmittedAssignment.timestamp, Assignment.duedate)
+    .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+    .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+    .where(SubmittedNotebook.id == bindparam("entry"))
+)
+_GRADES = (
+    select(
+        Grade.id,
+        BaseCell.name,
+        BaseCell.type,
+        Grade.manual_score,
+        Grade.score.label("score"),
+        Grade.max_score.label("max_score"),
+    )
+    .join(BaseCell, Grade.cell_id == BaseCell.id)
+    .where(Grade.notebook_id == bindparam("entry"))
+)
+_COMMENTS = (
+    select(Comment.id, BaseCell.name, Comment.auto_comment, Comment.comment.label("comment"))
+    .join(BaseCell, Comment.cell_id == BaseCell.id)
+    .where(Comment.notebook_id == bindparam("entry"))
+)
+_SET_GRADE = (
+    update(Grade.__table__)
+    .where(Grade.id == bindparam("key"))
+    .values(auto_score=bindparam("earned"), needs_manual_grade=bindparam("waits"))
+)
+_SET_COMMENT = update(Comment.__table__).where(Comment.id == bindparam("key")).values(auto_comment=bindparam("said"))
+_TOTAL = select(
+    SubmittedNotebook.score.label("score"),
+    SubmittedNotebook.max_score.label("max_score"),
+    SubmittedNotebook.late_submission_penalty.label("late_penalty"),
+).where(SubmittedNotebook.id == bindparam("entry"))
 
 
 def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
@@ -46,63 +98,55 @@ def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
 
 def reset(gradebook: Gradebook, lab: str, student: str, notebook: str, received: datetime | None = None) -> str:
     """No automatic point of an earlier run is left, should this one not come to its end; returns the key of the entry."""
-    db = gradebook.db
-    entry = SubmittedAssignment.student_id == student, SubmittedAssignment.assignment_id == _lab(lab)
-    if db.execute(select(SubmittedAssignment.id).where(*entry)).scalar() is None:
-        _add(gradebook, lab, student)
+    db, names = gradebook.db.connection(), {"who": student, "lab": lab, "name": notebook}
+    entry = db.execute(_ENTRY, names).scalar()
+    if entry is None:
+        _add(db, names)
+        entry = db.execute(_ENTRY, names).scalar_one()
     if received:
-        received = received.replace(tzinfo=None)
-        db.execute(update(SubmittedAssignment).where(*entry).values(timestamp=received).execution_options(**AS_ROWS))
-    query = select(SubmittedNotebook.id).join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
-    key = db.execute(query.where(*entry, Notebook.name == notebook)).scalar_one()
-    automatic = Grade.notebook_id == key, Grade.cell_id.in_(select(GradeCell.id))
-    nothing = {"auto_score": 0.0, "needs_manual_grade": Grade.manual_score.is_not(None)}
-    db.execute(update(Grade).where(*automatic).values(nothing).execution_options(**AS_ROWS))
-    db.commit()
-    return key
+        db.execute(_SET_TIME, names | {"received": received.replace(tzinfo=None)})
+    db.execute(_FORGET, {"entry": entry})
+    gradebook.db.commit()
+    return entry
 
 
-def _add(gradebook: Gradebook, lab: str, student: str) -> None:
+def _add(db, names: dict[str, str]) -> None:
     """What nbgrader's add_student and add_submission enter."""
-    db = gradebook.db
-    if db.execute(select(Student.id).where(Student.id == student)).scalar() is None:
-        db.execute(insert(Student).values(id=student))
-    entry = uuid4().hex
-    db.execute(insert(SubmittedAssignment).values(id=entry, student_id=student, assignment_id=_lab(lab)))
-    for notebook in db.execute(select(Notebook.id).where(Notebook.assignment_id == _lab(lab))).scalars().all():
-        row = uuid4().hex
-        db.execute(insert(SubmittedNotebook).values(id=row, assignment_id=entry, notebook_id=notebook))
-        cells = db.execute(select(BaseCell.id, BaseCell.type).where(BaseCell.notebook_id == notebook)).all()
+    if db.execute(_IS_STUDENT, names).scalar() is None:
+        db.execute(insert(Student), {"id": names["who"]})
+    assignment = db.execute(select(_LAB), names).scalar_one()
+    key = uuid4().hex
+    db.execute(insert(SubmittedAssignment), {"id": key, "student_id": names["who"], "assignment_id": assignment})
+    for notebook in db.execute(_NOTEBOOKS, names).scalars().all():
+        entry = uuid4().hex
+        db.execute(insert(SubmittedNotebook), {"id": entry, "assignment_id": key, "notebook_id": notebook})
+        cells = db.execute(_CELLS, {"notebook": notebook}).all()
         for kind, cell_types in ((Grade, ("GradeCell", "TaskCell")), (Comment, ("SolutionCell", "TaskCell"))):
-            db.bulk_insert_mappings(kind, [{"cell_id": c, "notebook_id": row} for c, of in cells if of in cell_types])
-
-
-def _lab(name: str):
-    return select(Assignment.id).where(Assignment.name == name).scalar_subquery()
+            if rows := [{"cell_id": cell, "notebook_id": entry} for cell, of in cells if of in cell_types]:
+                db.execute(insert(kind), rows)
 
 
 def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
     """Enter what each cell earned, and which answers are missing."""
-    by_name = {cell.id: cell for cell in cells if cell.id}
+    db, by_name = gradebook.db.connection(), {cell.id: cell for cell in cells if cell.id}
     grades, comments = [], []
-    for key, name, manual, kind in _rows(gradebook, Grade, entry, Grade.manual_score, BaseCell.type):
-        if kind == "GradeCell" and name in by_name:
-            score = by_name[name].node.metadata.get("rnncourse", {}).get("score", 0.0)
-            grades.append({"id": key, "auto_score": score, "needs_manual_grade": manual is not None or score is None})
-    for key, name, old in _rows(gradebook, Comment, entry, Comment.auto_comment):
-        comment = "No response." if name in by_name and by_name[name].unanswered else None
-        if comment != old:
-            comments.append({"id": key, "auto_comment": comment})
-    gradebook.db.bulk_update_mappings(Grade, grades)
-    gradebook.db.bulk_update_mappings(Comment, comments)
+    for row in db.execute(_GRADES, {"entry": entry}):
+        if row.type == "GradeCell" and row.name in by_name:
+            score = by_name[row.name].node.metadata.get("rnncourse", {}).get("score", 0.0)
+            grades.append({"key": row.id, "earned": score, "waits": row.manual_score is not None or score is None})
+    for row in db.execute(_COMMENTS, {"entry": entry}):
+        comment = "No response." if row.name in by_name and by_name[row.name].unanswered else None
+        if comment != row.auto_comment:
+            comments.append({"key": row.id, "said": comment})
+    for statement, rows in ((_SET_GRADE, grades), (_SET_COMMENT, comments)):
+        if rows:
+            db.execute(statement, rows)
     gradebook.db.commit()
 
 
 def times(gradebook: Gradebook, entry: str) -> tuple[datetime | None, datetime | None]:
     """When a notebook was handed in, and when it was due, in UTC."""
-    query = select(SubmittedAssignment.timestamp, Assignment.duedate).join(SubmittedAssignment.assignment)
-    query = query.join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-    return gradebook.db.execute(query.where(SubmittedNotebook.id == entry)).one()
+    return gradebook.db.connection().execute(_TIMES, {"entry": entry}).one()
 
 
 def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
@@ -110,21 +154,14 @@ def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
 
     Returns the notebook's own `score`, `max_score` and `late_penalty`.
     """
-    grades = {name: marks for _, name, *marks in _rows(gradebook, Grade, entry, Grade.score, Grade.max_score)}
-    comments = {name: comment for _, name, comment in _rows(gradebook, Comment, entry, Comment.comment)}
+    db = gradebook.db.connection()
+    grades = {row.name: row for row in db.execute(_GRADES, {"entry": entry})}
+    comments = {row.name: row.comment for row in db.execute(_COMMENTS, {"entry": entry})}
     for cell in nb.cells:
         flags = cell.metadata.get("nbgrader", {})
         name = flags.get("grade_id")
         if name in grades:
-            flags["score"], flags["points"] = grades[name]
+            flags["score"], flags["points"] = grades[name].score, grades[name].max_score
         if name in comments:
             flags["comment"] = comments[name]
-    columns = SubmittedNotebook.score, SubmittedNotebook.max_score, SubmittedNotebook.late_submission_penalty
-    values = gradebook.db.execute(select(*columns).where(SubmittedNotebook.id == entry)).one()
-    return dict(zip(("score", "max_score", "late_penalty"), values, strict=True))
-
-
-def _rows(gradebook: Gradebook, kind: type[Grade] | type[Comment], entry: str, *columns):
-    """Key, cell's name and more columns of a submitted notebook's grades or comments."""
-    query = select(kind.id, BaseCell.name, *columns).join(BaseCell, kind.cell_id == BaseCell.id)
-    return gradebook.db.execute(query.where(kind.notebook_id == entry))
+    return dict(db.execute(_TOTAL, {"entry": entry}).mappings().one())

@@ -38,8 +38,9 @@ class NoIsolation(RuntimeError):
 class Sandbox:
     """A running fork server; `keeper()` gives what keeps one student's process at a time."""
 
-    def __init__(self, isolated: bool = True, hidden: tuple[Path, ...] = (), cwd: Path | None = None):
-        """Start it; `hidden` folders are covered where they lie within what the server sees; `cwd` is for the unisolated."""
+    def __init__(self, isolated: bool, hidden: tuple[Path, ...], cwd: Path | None, libraries: list[str]):
+        """Start it; `hidden` folders are covered where they lie within what the server sees; `cwd` is for the unisolated;
+        `libraries` are imported once for all."""
         self.control, theirs = socket.socketpair()
         programs = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
         environment = ENVIRONMENT | {
@@ -52,10 +53,17 @@ class Sandbox:
         if not isolated:
             self.process, self.pid = None, os.fork()  # which has this process's imports
             if self.pid == 0:
-                _without_walls(theirs, environment, cwd)
+                _without_walls(theirs, environment, cwd, libraries)
             theirs.close()
             return
-        command = [*_walls(hidden), sys.executable, "-m", "rnncourse.grading.server", str(theirs.fileno())]
+        command = [
+            *_walls(hidden),
+            sys.executable,
+            "-m",
+            "rnncourse.grading.server",
+            str(theirs.fileno()),
+            json.dumps(libraries),
+        ]
         with theirs:
             self.process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/"
@@ -151,7 +159,7 @@ def _reply(control: socket.socket) -> dict:
     return json.loads(data) if data else NO_ANSWER
 
 
-def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Path | None) -> None:
+def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Path | None, libraries: list[str]) -> None:
     """In a fork: be the server, with the rights and the folders of whoever runs it."""
     from rnncourse.grading import server
 
@@ -161,7 +169,7 @@ def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Pat
     os.closerange(4, 4096)
     os.chdir("/")
     try:
-        server.main(3, isolated=False, cwd=cwd and str(cwd))
+        server.main(3, libraries, isolated=False, cwd=cwd and str(cwd))
     except BaseException:
         traceback.print_exc()
     finally:

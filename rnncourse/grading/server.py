@@ -24,20 +24,22 @@ from rnncourse.grading import forbid, student, walls
 TICK = 0.05  # seconds between two looks at what the child uses
 
 
-def warm() -> None:
+def warm(libraries: list[str]) -> None:
     """The imports that make a fork worth it; no thread starts here, for a fork would lose it."""
-    with contextlib.suppress(ImportError):
-        import matplotlib.pyplot
+    if "matplotlib.pyplot" in libraries:
+        with contextlib.suppress(ImportError):
+            import matplotlib.pyplot
 
-        figure, axes = matplotlib.pyplot.subplots()
-        axes.plot([1, 2])
-        figure.savefig(io.BytesIO())  # finds the fonts
-        matplotlib.pyplot.close()
-    with contextlib.suppress(ImportError):
-        import torch
+            figure, axes = matplotlib.pyplot.subplots()
+            axes.plot([1, 2])
+            figure.savefig(io.BytesIO())  # finds the fonts
+            matplotlib.pyplot.close()
+    if "torch" in libraries:
+        with contextlib.suppress(ImportError):
+            import torch
 
-        torch.set_num_threads(1)
-    student.make_shell().run_cell("pass", silent=True)  # the first cell compiles patterns
+            torch.set_num_threads(1)
+    student.warm_shell()
     gc.collect()
     gc.freeze()
 
@@ -173,12 +175,12 @@ def _usage(child: int) -> tuple[int, float]:
     return memory * resource.getpagesize(), ticks / os.sysconf("SC_CLK_TCK")
 
 
-def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
+def main(control: int, libraries: list[str], isolated: bool = True, cwd: str | None = None) -> None:
     """Say whether students' processes can be had, warm up, and fork a keeper for each socket that comes."""
     control = socket.socket(fileno=control)
     with contextlib.suppress(BrokenPipeError):  # it may be wanted no more
         control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
-    warm()
+    warm(libraries)
     while True:
         data, fds, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
@@ -202,4 +204,4 @@ if __name__ == "__main__":
     # as a module of its own, so that students' pickles and tracebacks don't say __main__
     from rnncourse.grading import server
 
-    server.main(int(sys.argv[1]))
+    server.main(int(sys.argv[1]), json.loads(sys.argv[2]))

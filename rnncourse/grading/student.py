@@ -196,6 +196,19 @@ def make_shell():
     return shell
 
 
+def warm_shell() -> None:
+    """Import and compile what a first value, magic and error would, and leave no trace of them."""
+    shell = make_shell()
+    names = dict(shell.user_ns)
+    for source in ("1", "%pwd", "1 / 0"):
+        shell.run_cell(source, store_history=True)
+    shell.reset(new_session=True)
+    shell.user_ns.update({name: value for name, value in names.items() if name not in shell.user_ns})
+    for name in ("last_type", "last_value", "last_traceback"):
+        delattr(sys, name)
+    shell.kept = []
+
+
 def _keep(shell, kind: str, data: dict) -> None:
     kept = {}
     for mime in KINDS:

@@ -5,6 +5,7 @@ So one import serves all of a machine's workers, and each submission meets a pro
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -29,7 +30,8 @@ def main() -> None:
     control, options = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     try:
         sandbox = _sandbox(options) if options["isolated"] else None
-        _import_torch()
+        if "torch" in options["libraries"]:
+            _import_torch()
         sandbox = sandbox or _sandbox(options)  # a fork of this process, once the slowest import is done
         sandbox.wait()
     except NoIsolation as reason:
@@ -37,7 +39,7 @@ def main() -> None:
         return
     with contextlib.suppress(BrokenPipeError):  # the parent may be gone
         control.send(b"{}")
-    _warm()
+    _warm(options["libraries"])
     gc.collect()
     gc.freeze()
     workers = []
@@ -88,7 +90,8 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox) -> None:
 
 
 def _sandbox(options: dict) -> Sandbox:
-    return Sandbox(options["isolated"], tuple(map(Path, options["hidden"])), options["cwd"] and Path(options["cwd"]))
+    cwd = options["cwd"] and Path(options["cwd"])
+    return Sandbox(options["isolated"], tuple(map(Path, options["hidden"])), cwd, options["libraries"])
 
 
 def _keeper(sandbox: Sandbox, options: dict) -> tuple[Sandbox, Keeper]:
@@ -107,14 +110,13 @@ def _import_torch() -> None:
         torch.set_num_threads(1)
 
 
-def _warm() -> None:
-    with contextlib.suppress(ImportError):
-        import matplotlib.pyplot  # noqa: F401
-    with contextlib.suppress(ImportError):
-        import torch
-
+def _warm(libraries: list[str]) -> None:
+    for name in libraries:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    if "torch.testing" in libraries and "torch" in sys.modules:
+        torch = sys.modules["torch"]
         torch.testing.assert_close(torch.ones(1), torch.ones(1))  # the first call imports for half a second
-    import numpy.testing  # noqa: F401
 
 
 def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
