@@ -39,7 +39,7 @@ def found(tree: ast.AST, forbidden: list[str], aliases: dict[str, str]) -> str |
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    for node in nodes:
+    for node in nodes if forbidden else ():
         for name in _names(node, aliases):
             for rule in forbidden:
                 stem, _, leaf = rule.rpartition(".")

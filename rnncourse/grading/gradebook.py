@@ -66,6 +66,7 @@ _COMMENTS = (
     .join(BaseCell, Comment.cell_id == BaseCell.id)
     .where(Comment.notebook_id == bindparam("entry"))
 )
+_NEW = {kind: insert(kind) for kind in (Student, SubmittedAssignment, SubmittedNotebook, Grade, Comment)}
 _SET_GRADE = (
     update(Grade.__table__)
     .where(Grade.id == bindparam("key"))
@@ -113,17 +114,17 @@ def reset(gradebook: Gradebook, lab: str, student: str, notebook: str, received:
 def _add(db, names: dict[str, str]) -> None:
     """What nbgrader's add_student and add_submission enter."""
     if db.execute(_IS_STUDENT, names).scalar() is None:
-        db.execute(insert(Student), {"id": names["who"]})
+        db.execute(_NEW[Student], {"id": names["who"]})
     assignment = db.execute(select(_LAB), names).scalar_one()
     key = uuid4().hex
-    db.execute(insert(SubmittedAssignment), {"id": key, "student_id": names["who"], "assignment_id": assignment})
+    db.execute(_NEW[SubmittedAssignment], {"id": key, "student_id": names["who"], "assignment_id": assignment})
     for notebook in db.execute(_NOTEBOOKS, names).scalars().all():
         entry = uuid4().hex
-        db.execute(insert(SubmittedNotebook), {"id": entry, "assignment_id": key, "notebook_id": notebook})
+        db.execute(_NEW[SubmittedNotebook], {"id": entry, "assignment_id": key, "notebook_id": notebook})
         cells = db.execute(_CELLS, {"notebook": notebook}).all()
         for kind, cell_types in ((Grade, ("GradeCell", "TaskCell")), (Comment, ("SolutionCell", "TaskCell"))):
             if rows := [{"cell_id": cell, "notebook_id": entry} for cell, of in cells if of in cell_types]:
-                db.execute(insert(kind), rows)
+                db.execute(_NEW[kind], rows)
 
 
 def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:

@@ -9,7 +9,7 @@ student edited it, the edited copy runs after it.
 import copy
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
@@ -145,7 +145,7 @@ class Lab:
         by_id = {cell.node.get("id"): i for i, cell in enumerate(self.cells) if not cell.id and cell.node.get("id")}
         by_source = {(cell.node.cell_type, cell.source): i for i, cell in enumerate(self.cells) if not cell.id}
         last = {raw.grade_id: raw for raw in submitted}
-        cells = [copy.deepcopy(cell) for cell in self.cells]
+        cells = [replace(cell, node=_own(cell.node)) for cell in self.cells]
         added: dict[int, list[Cell]] = {}
         place = -1
         for raw in submitted:
@@ -181,6 +181,11 @@ class Lab:
         return nbformat.from_dict(
             {"cells": nodes, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
         )  # the last without ids
+
+
+def _own(node: NotebookNode) -> NotebookNode:
+    """A cell's node whose fields and metadata can be set without changing the lab's."""
+    return NotebookNode({**node, "metadata": NotebookNode(node.metadata)})
 
 
 def _lab_cell(node: NotebookNode, stored: dict[str, dict] | None) -> Cell:

@@ -27,7 +27,7 @@ from rnncourse.grading.failure import BEGIN, hint_of, is_hidden, line_of, messag
 from rnncourse.grading.outputs import clean
 from rnncourse.grading.remote import Fault, Names, OverTime, Student
 from rnncourse.grading.sandbox import Keeper
-from rnncourse.grading.source import plain
+from rnncourse.grading.source import parsed
 
 KEPT_OUTPUTS = 4 << 20  # characters of all outputs of a notebook
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its time to remove a folder
@@ -152,7 +152,7 @@ def compiled(source: str, name: str):
     Raises:
         SyntaxError: it is not Python.
     """
-    tree = ast.parse(plain(source))
+    tree = parsed(source)
     has_value = tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";")
     body = compile(ast.Module(tree.body[:-1] if has_value else tree.body, []), name, "exec")
     return tree, body, compile(ast.Expression(tree.body[-1].value), name, "eval") if has_value else None
@@ -199,9 +199,10 @@ def _refused(job: dict) -> dict[int, str]:
     reasons = {}
     for index, cell in enumerate(job["cells"]):
         if cell["is_code"] and cell["kind"] not in ("test", "text"):
-            rules = job["forbid"] if cell["kind"] != "instructor" else []
+            given = cell["kind"] == "instructor"
             with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # it will not run either
-                if rule := forbid.found(ast.parse(plain(cell["source"])), rules, aliases):
+                tree = compiled(cell["source"], "<lab>")[0] if given else parsed(cell["source"])
+                if rule := forbid.found(tree, [] if given else job["forbid"], aliases):
                     reasons[index] = forbid.message(rule)
     return reasons
 

@@ -1,7 +1,6 @@
 """What a cell's source is as Python."""
 
 import ast
-import functools
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -9,7 +8,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 def defined(source: str) -> tuple[list[str], str]:
     """The names that code binds at its top level, imports aside; and the imports, as code."""
     try:
-        tree = ast.parse(plain(source))
+        tree = parsed(source)
     except (SyntaxError, ValueError):
         return [], ""
     names, imports, todo = [], [], list(tree.body)
@@ -26,7 +25,13 @@ def defined(source: str) -> tuple[list[str], str]:
     return names, "".join(imports)
 
 
-@functools.lru_cache(1000)
-def plain(source: str) -> str:
-    """A cell's source as Python, its magics turned into calls."""
-    return TransformerManager().transform_cell(source)
+def parsed(source: str) -> ast.Module:
+    """A cell's source as Python, its magics turned into calls.
+
+    Raises:
+        SyntaxError, ValueError: it is not Python.
+    """
+    try:
+        return ast.parse(source)  # with magics it would not parse, and to look for them takes IPython milliseconds
+    except SyntaxError:
+        return ast.parse(TransformerManager().transform_cell(source))

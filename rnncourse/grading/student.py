@@ -44,7 +44,7 @@ def live(sock: socket.socket) -> None:
 class Child:
     def __init__(self, wire: Wire):
         self.wire, self.shell, self.handles = wire, make_shell(), {}
-        self.streams = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115  (open as long as the process)
+        self.streams = [tempfile.TemporaryFile(dir=os.environ.get("TMPDIR")) for _ in range(2)]  # noqa: SIM115  (open as long as the process)
         for number, stream in enumerate(self.streams, 1):
             os.dup2(stream.fileno(), number)
         sys.stdout, sys.stderr = (open(n, "w", encoding="utf-8", errors="replace", closefd=False) for n in (1, 2))  # noqa: SIM115
