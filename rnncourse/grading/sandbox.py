@@ -24,9 +24,11 @@ NO_ANSWER = {"error": "the server does not answer"}
 CURE = "or grade only what you wrote yourself with --no-isolation"
 
 
-# One thread; and all memory from malloc, in large pages: a fork of such a process takes a third of the time.
+# One thread, for a fork has no other (and macOS kills one whose parent might have had); all memory from malloc, in large
+# pages: a fork of such a process takes a third of the time.
 ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
+    "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     "PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }  # fmt: skip
 

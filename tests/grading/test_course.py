@@ -1,6 +1,7 @@
 """A course over time: what a person entered survives a new run, a new hand-in counts, nbgrader's own commands agree."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -162,3 +163,49 @@ def test_checking_at_home_runs_visible_tests_and_leaves_the_file_alone(course):
     assert "twice two" in outcome.stdout and outcome.stdout.count("passed") == 2
     assert "double_hidden" not in outcome.stdout
     assert path.read_bytes() == before
+
+
+def test_checking_at_home_imports_no_library_that_the_notebook_does_not_name(course):
+    nb = course.notebook(HONEST)
+    nb.cells = [cell for cell in nb.cells if not cell.id.startswith("rnn")]
+    nb.cells[1].source = "import numpy as np"
+    nb.cells[2].source = "import sys\n\ndef double(x):\n    assert 'tor' + 'ch' not in sys.modules\n    return 2 * x"
+    nbformat.write(nb, course.folder / "numpy.ipynb")
+    outcome = course.command("check", "numpy.ipynb")
+    assert outcome.returncode == 0 and outcome.stdout.count("passed") == 2, outcome.stdout
+
+
+@pytest.mark.parametrize("name", ["torch.nn.RNN", "getattr(torch.nn, 'R' + 'NN')"])
+def test_checking_at_home_refuses_what_the_lab_forbids(course, name):
+    answer = f"def rnn(x, W, U, b):\n    return {name}(1, 1)(x)[0][:, -1]"
+    nbformat.write(course.notebook(HONEST | {"rnn": answer}), course.folder / "mine.ipynb")
+    outcome = course.command("check", "mine.ipynb")
+    assert outcome.returncode == 1 and outcome.stdout.count("passed") == 2
+    assert "forbids torch.nn.RNN" in " ".join(outcome.stdout.replace("│", " ").split())
+
+
+WITHOUT_LINUX = """
+import builtins, os, resource, select, signal, socket
+
+for module, names in {
+    os: ("sched_getaffinity", "memfd_create", "pipe2", "unshare", "setns", "O_TMPFILE", "posix_fadvise", "eventfd"),
+    select: ("epoll",), signal: ("sigtimedwait", "sigwaitinfo"), socket: ("SO_PEERCRED", "AF_NETLINK", "AF_VSOCK"),
+    resource: ("prlimit", "RLIMIT_MSGQUEUE", "RLIMIT_OFILE"),
+}.items():
+    for name in names:
+        module.__dict__.pop(name, None)
+for module, name in ((builtins, "open"), (os, "open"), (os, "stat"), (os, "scandir"), (os, "listdir"), (os, "mkdir")):
+    def absent(path, *arguments, real=getattr(module, name), **keywords):
+        if str(path).startswith(("/proc", "/dev/shm", "/sys")):
+            raise FileNotFoundError(path)
+        return real(path, *arguments, **keywords)
+    setattr(module, name, absent)
+"""
+
+
+def test_checking_at_home_needs_nothing_of_linux(course, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_LINUX)
+    nbformat.write(course.notebook(HONEST), course.folder / "mine.ipynb")
+    path = os.pathsep.join([str(tmp_path), course.environment()["PYTHONPATH"]])
+    outcome = course.command("check", "mine.ipynb", PYTHONPATH=path)
+    assert outcome.returncode == 0 and outcome.stdout.count("passed") == 3, outcome.stdout + outcome.stderr
