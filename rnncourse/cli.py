@@ -58,7 +58,7 @@ def check(notebook):
     with closing(engine):  # warms up while we import
         from rnncourse.grading.check import check
 
-        with _plain_errors():
+        with _plain_errors(), Console(stderr=True).status(f"running {escape(notebook.name)}"):
             checks = check(notebook, engine)
     table = Table("task", "points", "", "what to look at")
     for c in checks:
