@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
+sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema, of nbformat, would take a second to make a parser of it
+
 NEEDS_A_PERSON = 3  # exit status: everything was graded that can be, and something needs a person
 
 
@@ -50,7 +52,8 @@ def labs():
 @click.argument("notebook", type=click.Path(path_type=Path))
 def check(notebook):
     """Run the visible tests of a lab's NOTEBOOK at home; the notebook stays as it is."""
-    from rnncourse.grading.engine import Engine, mentioned
+    from rnncourse.grading.engine import Engine
+    from rnncourse.grading.libraries import mentioned
 
     if not notebook.is_file():
         raise click.ClickException(f"{notebook}: there is no such file")
@@ -85,6 +88,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
     from rnncourse.grading import course
     from rnncourse.grading.collect import submissions
     from rnncourse.grading.engine import Engine
+    from rnncourse.grading.libraries import mentioned
     from rnncourse.grading.result import read_result
 
     config = _config(folder)
@@ -106,8 +110,10 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
     if not results and not to_do:
         raise click.ClickException(f"nothing handed in: no folder {folder / 'submitted' / 'STUDENT' / (lab or 'LAB')}")
     if to_do:
-        hidden = course.own_folders(folder, Path(config.CourseDirectory.source_directory))
-        with _plain_errors(), closing(Engine(hidden, not no_isolation)) as engine:  # warms up while we import
+        source = Path(config.CourseDirectory.source_directory)
+        needed = mentioned(*(source / s.lab / f"{s.lab}.ipynb" for s in {s.lab: s for s, _ in to_do}.values()))
+        engine = Engine(course.own_folders(folder, source), not no_isolation, libraries=needed)
+        with _plain_errors(), closing(engine):  # warms up while we import
             from rnncourse.grading.report import grade_all
 
             workers = min(workers or len(os.sched_getaffinity(0)), len(to_do))

@@ -1,15 +1,13 @@
 """Run a lab at home: the visible tests of one notebook, as a student has it, with the grader's own engine."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.modules.setdefault("rfc3987_syntax", None)  # with it jsonschema, which nbformat imports, takes a second more
+import nbformat
 
-import nbformat  # noqa: E402
-
-from rnncourse.grading.engine import LIBRARIES, Engine, Worker  # noqa: E402
-from rnncourse.grading.notebook import Lab  # noqa: E402
+from rnncourse.grading.engine import Engine, Worker
+from rnncourse.grading.libraries import LIBRARIES
+from rnncourse.grading.notebook import Lab
 
 TIMEOUT = 20  # seconds a cell may run, as in nbgrader_config.py
 

@@ -13,23 +13,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnncourse.grading.libraries import LIBRARIES
 from rnncourse.grading.sandbox import ENVIRONMENT, NoIsolation
 
 LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
 NOTEBOOK = 5  # times the time of a cell: the time of a notebook
-LIBRARIES = ("numpy.testing", "matplotlib.pyplot", "torch", "torch.testing")  # what labs may need, and is slow to import
-
-
-def mentioned(path: Path) -> tuple[str, ...]:
-    """Those of the libraries that a student's notebook names, or its locked cells import; all, where it can't be read."""
-    try:
-        cells = [cell for cell in json.loads(path.read_bytes())["cells"] if cell["cell_type"] == "code"]
-        sources = ["".join(cell["source"]) for cell in cells if not cell["metadata"].get("nbgrader", {}).get("locked")]
-        lines = "\n".join("".join(cell["source"]) for cell in cells).splitlines()
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return LIBRARIES
-    text = "\n".join([*sources, *(line for line in lines if "import" in line)])
-    return tuple(name for name in LIBRARIES if all(part in text for part in name.split(".")))
 
 
 class WorkerEnded(RuntimeError):
@@ -51,7 +39,7 @@ class Engine:
     def __init__(self, hidden: tuple[Path, ...] = (), isolated: bool = True, cwd: Path | None = None,
                  libraries: tuple[str, ...] = LIBRARIES):  # fmt: skip
         """`hidden` folders are covered for students' code where it would see them; it runs in `cwd`, if not isolated;
-        `libraries` are imported once for all."""
+        `libraries` are what the labs themselves use."""
         options = {"hidden": [str(path) for path in hidden], "isolated": isolated, "cwd": cwd and str(cwd)}
         self.libraries, self.options = libraries, json.dumps(options | {"libraries": libraries})
         execution = "autograde" if cwd is None else "validate"  # labs written for nbgrader ask

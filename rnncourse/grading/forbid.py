@@ -117,8 +117,7 @@ def install(forbidden: list[str]) -> None:
                 del sys.modules[name]
 
 
-@functools.lru_cache(100)
-def module_files(forbidden: tuple[str, ...]) -> list[str]:
+def module_files(forbidden: list[str]) -> list[str]:
     """Files of the forbidden modules that are plain Python and not imported yet: those can be taken out of sight."""
     files = []
     for name in forbidden:

@@ -40,9 +40,8 @@ class NoIsolation(RuntimeError):
 class Sandbox:
     """A running fork server; `keeper()` gives what keeps one student's process at a time."""
 
-    def __init__(self, isolated: bool, hidden: tuple[Path, ...], cwd: Path | None, libraries: list[str]):
-        """Start it; `hidden` folders are covered where they lie within what the server sees; `cwd` is for the unisolated;
-        `libraries` are imported once for all."""
+    def __init__(self, isolated: bool = True, hidden: tuple[Path, ...] = (), cwd: Path | None = None):
+        """Start it; `hidden` folders are covered where they lie within what the server sees; `cwd` is for the unisolated."""
         self.control, theirs = socket.socketpair()
         programs = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
         environment = ENVIRONMENT | {
@@ -55,17 +54,10 @@ class Sandbox:
         if not isolated:
             self.process, self.pid = None, os.fork()  # which has this process's imports
             if self.pid == 0:
-                _without_walls(theirs, environment, cwd, libraries)
+                _without_walls(theirs, environment, cwd)
             theirs.close()
             return
-        command = [
-            *_walls(hidden),
-            sys.executable,
-            "-m",
-            "rnncourse.grading.server",
-            str(theirs.fileno()),
-            json.dumps(libraries),
-        ]
+        command = [*_walls(hidden), sys.executable, "-m", "rnncourse.grading.server", str(theirs.fileno())]
         with theirs:
             self.process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/"
@@ -121,7 +113,7 @@ class Keeper:
         self.control = control
         self.rules = None  # what a lab forbids is torn out of the keeper itself, so a keeper is for labs that forbid the same
 
-    def fork(self, first: bool, limits: dict, rules: list[str], hide: list[str]) -> socket.socket:
+    def fork(self, first: bool, limits: dict, rules: list[str]) -> socket.socket:
         """A fresh student's process, and an end of the wire to it; `first` of a submission: its CPU time starts at zero.
 
         Raises, as `kill` does:
@@ -129,7 +121,7 @@ class Keeper:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            request = {"do": "fork", "first": first, "limits": limits, "rules": rules, "hide": hide}
+            request = {"do": "fork", "first": first, "limits": limits, "rules": rules}
             self._ask(request, [theirs.fileno()])
         return ours
 
@@ -161,7 +153,7 @@ def _reply(control: socket.socket) -> dict:
     return json.loads(data) if data else NO_ANSWER
 
 
-def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Path | None, libraries: list[str]) -> None:
+def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Path | None) -> None:
     """In a fork: be the server, with the rights and the folders of whoever runs it."""
     from rnncourse.grading import server
 
@@ -171,7 +163,7 @@ def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Pat
     os.closerange(4, 4096)
     os.chdir("/")
     try:
-        server.main(3, libraries, isolated=False, cwd=cwd and str(cwd))
+        server.main(3, isolated=False, cwd=cwd and str(cwd))
     except BaseException:
         traceback.print_exc()
     finally:

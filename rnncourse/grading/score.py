@@ -37,20 +37,20 @@ def run(job: dict, keeper: Keeper, emit) -> None:
     """Run all cells, and for what a student reads once more without hidden tests, in a process that has not seen one.
 
     `emit` gets for each code cell a dict: index, outputs, fault, and for tests score, message, where, hint; `shown` says
-    which run it is of. In a notebook without hidden tests one run serves both.
+    which run it is of. Before the first hidden test one run serves both.
     """
-    has_hidden = any(BEGIN in cell["source"] for cell in job["cells"])
+    hidden = next((i for i, cell in enumerate(job["cells"]) if BEGIN in cell["source"]), len(job["cells"]))
     results: dict[int, dict] = {}
 
     def first(result: dict) -> None:
         results[result["index"]] = result
-        for serves in (False,) if has_hidden else (False, True):
+        for serves in (False,) if result["index"] >= hidden else (False, True):
             emit(result | {"shown": serves})
 
     job["refused"] = _refused(job)
     once(job, keeper, first)
-    speaking = [i for i, r in results.items() if r["outputs"] or r.get("where") == "visible" or r["fault"]]
-    if speaking and has_hidden:
+    speaking = [i for i, r in results.items() if i >= hidden and (r["outputs"] or r.get("where") == "visible" or r["fault"])]
+    if speaking:
         cells = [shown(cell, results.get(i)) for i, cell in enumerate(job["cells"][: speaking[-1] + 1])]
         once(job | {"cells": cells}, keeper, lambda result: emit(result | {"shown": True}))
 

@@ -20,28 +20,21 @@ import traceback
 from pathlib import Path
 
 from rnncourse.grading import forbid, student, walls
+from rnncourse.grading.libraries import load
 
 TICK = 0.05  # seconds between two looks at what the child uses
 
 
-def warm(libraries: list[str]) -> None:
-    """The imports that make a fork worth it; no thread starts here, for a fork would lose it."""
-    if "matplotlib.pyplot" in libraries:
-        with contextlib.suppress(ImportError):
-            import matplotlib.pyplot
+def warm() -> None:
+    """What makes a fork worth it; no thread starts here, for a fork would lose it."""
+    if "matplotlib.pyplot" in sys.modules:
+        import matplotlib.pyplot
 
-            figure, axes = matplotlib.pyplot.subplots()
-            axes.plot([1, 2])
-            figure.savefig(io.BytesIO())  # finds the fonts
-            matplotlib.pyplot.close()
-    if "torch" in libraries:
-        with contextlib.suppress(ImportError):
-            import torch
-
-            torch.set_num_threads(1)
+        figure, axes = matplotlib.pyplot.subplots()
+        axes.plot([1, 2])
+        figure.savefig(io.BytesIO())  # finds the fonts
+        matplotlib.pyplot.close()
     student.warm_shell()
-    gc.collect()
-    gc.freeze()
 
 
 class Keeper:
@@ -50,7 +43,7 @@ class Keeper:
     def __init__(self, control: socket.socket, isolated: bool, cwd: str | None):
         self.control, self.isolated, self.cwd = control, isolated, cwd
         self.child = None  # the first process in the namespaces
-        self.rules = None
+        self.rules, self.hide = None, []
         self.why, self.cpu, self.folder = "", 0.0, None
 
     def serve(self) -> None:
@@ -78,15 +71,16 @@ class Keeper:
         ours, theirs = socket.socketpair()
         with ours:
             limits = {"memory": 1 << 30, "cpu": 10, "processes": 32, "files": 64, "size": 1 << 20}
-            reply = self.fork(theirs, None, True, limits, None, [])
+            reply = self.fork(theirs, None, True, limits, None)
         self.end()
         return reply
 
-    def fork(self, sock: socket.socket, do, first: bool, limits: dict, rules: list[str] | None, hide: list[str]) -> dict:
+    def fork(self, sock: socket.socket, do, first: bool, limits: dict, rules: list[str] | None) -> dict:
         self.end()
         if rules is not None and rules != self.rules:
             if self.rules is not None:
                 return {"error": "a server forbids what one lab forbids"}
+            self.hide = forbid.module_files(rules) if self.isolated else []
             forbid.install(rules)  # once here, instead of in each child
             self.rules = rules
         self.why, self.limits, self.seen = "", limits, 0.0
@@ -102,7 +96,7 @@ class Keeper:
             return {"error": str(error)}
         if self.child == 0:
             os.close(read)
-            self.become(sock, write, limits, hide, ids)
+            self.become(sock, write, limits, ids)
         os.close(write)
         sock.close()
         with open(read) as pipe:
@@ -112,12 +106,12 @@ class Keeper:
             return {"error": error}
         return {}
 
-    def become(self, sock, write: int, limits: dict, hide: list[str], ids: tuple[int, int]) -> None:
+    def become(self, sock, write: int, limits: dict, ids: tuple[int, int]) -> None:
         """In the child: build the walls, say whether they stand, and answer until killed."""
         try:
             self.control.close()
             if self.isolated:
-                walls.build(limits, hide, *ids)
+                walls.build(limits, self.hide, *ids)
             else:
                 os.setpgid(0, 0)  # what is killed together
             walls.limit(limits, self.isolated)
@@ -175,12 +169,16 @@ def _usage(child: int) -> tuple[int, float]:
     return memory * resource.getpagesize(), ticks / os.sysconf("SC_CLK_TCK")
 
 
-def main(control: int, libraries: list[str], isolated: bool = True, cwd: str | None = None) -> None:
+def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
     """Say whether students' processes can be had, warm up, and fork a keeper for each socket that comes."""
     control = socket.socket(fileno=control)
     with contextlib.suppress(BrokenPipeError):  # it may be wanted no more
         control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
-    warm(libraries)
+    if isolated:
+        load(("matplotlib.pyplot", "torch"))  # what students may import, whether their lab does or not
+    warm()
+    gc.collect()
+    gc.freeze()
     while True:
         data, fds, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
@@ -204,4 +202,5 @@ if __name__ == "__main__":
     # as a module of its own, so that students' pickles and tracebacks don't say __main__
     from rnncourse.grading import server
 
-    server.main(int(sys.argv[1]), json.loads(sys.argv[2]))
+    server.main(int(sys.argv[1]))
+    os._exit(0)
