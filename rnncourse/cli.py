@@ -111,7 +111,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
         raise click.ClickException(f"nothing handed in: no folder {folder / 'submitted' / 'STUDENT' / (lab or 'LAB')}")
     if to_do:
         source = Path(config.CourseDirectory.source_directory)
-        needed = mentioned(*(source / s.lab / f"{s.lab}.ipynb" for s in {s.lab: s for s, _ in to_do}.values()))
+        needed = mentioned(*(source / name / f"{name}.ipynb" for name in {submission.lab for submission, _ in to_do}))
         engine = Engine(course.own_folders(folder, source), not no_isolation, libraries=needed)
         with _plain_errors(), closing(engine):  # warms up while we import
             from rnncourse.grading.report import grade_all
