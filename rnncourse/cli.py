@@ -97,9 +97,9 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
         raise click.ClickException(f"no lab {lab!r} in solutions/; there are: {', '.join(known)}")
     results, to_do = [], []
     for name in [lab] if lab else known:
-        source = course.lab_fingerprint(config, name)
+        lab_print = course.lab_fingerprint(config, name)
         for submission in submissions(folder.absolute(), name):
-            fingerprint = f"{source}:{submission.fingerprint()}"
+            fingerprint = f"{lab_print}:{submission.fingerprint()}"
             if student and submission.student != student:
                 continue
             old = read_result(folder, submission)

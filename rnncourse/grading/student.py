@@ -204,7 +204,7 @@ def warm_shell() -> None:
         shell.run_cell(source, store_history=True)
     shell.reset(new_session=True)
     shell.user_ns.update({name: value for name, value in names.items() if name not in shell.user_ns})
-    for name in ("last_type", "last_value", "last_traceback"):
+    for name in [name for name in vars(sys) if name.startswith("last_")]:
         delattr(sys, name)
     shell.kept = []
 
