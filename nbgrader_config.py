@@ -18,5 +18,7 @@ c.Autograde.autograde_preprocessors = [
 ]
 c.GenerateFeedback.exporter_class = "rnncourse.grading.plugin.FeedbackPage"
 c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
+# The formgrader shows what students' cells put out: no script of theirs runs in it.
+c.HTMLExporter.sanitize_html = True
 # A cell of a lab takes well under a second: one that runs longer does not end.
 c.Execute.timeout = 20

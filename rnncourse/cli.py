@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -63,9 +63,14 @@ def check(notebook):
 
         with _plain_errors(), Console(stderr=True).status(f"running {escape(notebook.name)}"):
             checks = check(notebook, engine)
-    table = Table("task", "points", "", "what to look at")
+    table = Table("task", "points", "", "what to look at", show_lines=True)
     for c in checks:
-        table.add_row(c.task, f"{c.points:g}", "[green]passed[/]" if c.passed else "[red]not yet[/]", escape(c.message))
+        table.add_row(
+            c.task,
+            f"{c.points:g}",
+            "[green]passed[/]" if c.passed else "[red]not yet[/]" if c.points else "[red]failed[/]",
+            escape(c.message),
+        )
     Console().print(table)
     click.echo("Hidden tests come on top: they try other sizes, lengths and types than the visible ones.")
     sys.exit(0 if all(c.passed for c in checks) else 1)
@@ -86,45 +91,57 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
     Exit status 0: all is graded; 3: something needs a person, as the table says.
     """
     from rnncourse.grading import course
-    from rnncourse.grading.collect import submissions
+    from rnncourse.grading.collect import strays, submissions, text
     from rnncourse.grading.engine import Engine
     from rnncourse.grading.libraries import mentioned
-    from rnncourse.grading.result import read_result
+    from rnncourse.grading.result import Result, read_result, read_standings
 
     config = _config(folder)
     known = course.labs(config)
     if lab and lab not in known:
-        raise click.ClickException(f"no lab {lab!r} in solutions/; there are: {', '.join(known)}")
-    results, to_do = [], []
-    for name in [lab] if lab else known:
-        lab_print = course.lab_fingerprint(config, name)
-        for submission in submissions(folder.absolute(), name):
-            fingerprint = f"{lab_print}:{submission.fingerprint()}"
-            if student and submission.student != student:
-                continue
-            old = read_result(folder, submission)
-            if old and old.fingerprint == fingerprint and not student:
-                results.append(old)
-            else:
-                to_do.append((submission, fingerprint))
-    if not results and not to_do:
-        raise click.ClickException(f"nothing handed in: no folder {folder / 'submitted' / 'STUDENT' / (lab or 'LAB')}")
-    if to_do:
-        source = Path(config.CourseDirectory.source_directory)
-        needed = mentioned(*(source / name / f"{name}.ipynb" for name in {submission.lab for submission, _ in to_do}))
-        engine = Engine(course.own_folders(folder, source), not no_isolation, libraries=needed)
-        with _plain_errors(), closing(engine):  # warms up while we import
-            from rnncourse.grading.report import grade_all
+        raise click.ClickException(f"no lab {lab!r} in solutions/; there are: {', '.join(known) or 'none'}")
+    results, changed, to_do = [], [], []
+    with _plain_errors():
+        standings = read_standings(config)
+        for name in [lab] if lab else known:
+            lab_print = course.lab_fingerprint(config, name)
+            for submission in submissions(folder.absolute(), name):
+                if student and submission.student != student:
+                    continue
+                fingerprint = f"{lab_print}:{submission.fingerprint()}"
+                old, standing = read_result(folder, submission), standings.get((submission.student, name))
+                if student or not old or old.fingerprint != fingerprint or not standing:
+                    to_do.append((submission, fingerprint))
+                else:
+                    (results if old.standing == standing else changed).append(old)
+    left_out = [] if student else strays(folder, known)
+    for line in left_out:
+        click.echo(f"not graded: {text(line)}", err=True)
+    if not results and not changed and not to_do:
+        where = folder / "submitted" / (student or "STUDENT") / (lab or "LAB")
+        raise click.ClickException(f"nothing handed in: no folder {where}")
+    with _plain_errors():
+        if changed:
+            from rnncourse.grading.report import publish_again
 
-            workers = min(workers or len(os.sched_getaffinity(0)), len(to_do))
-            with closing(grade_all(config, to_do, engine, workers, seed)) as fresh:
-                results += tqdm(fresh, total=len(to_do), desc="grade", unit="submission")
+            results += tqdm(publish_again(config, changed), total=len(changed), desc="write anew", unit="submission")
+        if to_do:
+            source = Path(config.CourseDirectory.source_directory)
+            needed = mentioned(*(source / name / f"{name}.ipynb" for name in {submission.lab for submission, _ in to_do}))
+            engine = Engine(course.own_folders(folder, source), not no_isolation, libraries=needed)
+            with closing(engine):  # warms up while we import
+                from rnncourse.grading.report import grade_all
+
+                workers = min(workers or len(os.sched_getaffinity(0)), len(to_do))
+                with closing(grade_all(config, to_do, engine, workers, seed)) as fresh:
+                    results += tqdm(fresh, total=len(to_do), desc="grade", unit="submission")
     results.sort(key=lambda r: (r.lab, r.student))
     if as_json:
-        click.echo(json.dumps([asdict(r) for r in results], indent=1))
+        shown = [field.name for field in fields(Result) if field.name != "standing"]
+        click.echo(json.dumps([{name: getattr(result, name) for name in shown} for result in results], indent=1))
     else:
         _print_scores(results)
-    sys.exit(0 if all(r.graded for r in results) else NEEDS_A_PERSON)
+    sys.exit(0 if all(r.graded for r in results) and not left_out else NEEDS_A_PERSON)
 
 
 def _print_scores(results):
@@ -133,8 +150,20 @@ def _print_scores(results):
     table = Table("lab", "student", "score", "a person", "note")
     for r in results:
         person = "" if r.graded else "[red]must look[/]"
-        table.add_row(escape(r.lab), escape(text(r.student)), f"{r.score:g} / {r.max_score:g}", person, escape(text(r.note)))
-    Console().print(table)
+        table.add_row(
+            escape(r.lab),
+            escape(text(r.student)),
+            f"{r.score:g} / {r.max_score:g}",
+            person,
+            escape(text(r.note.replace("\n", " "))),
+        )
+    Console(emoji=False).print(table)
+    waiting = [text(f"{r.student}/{r.lab}") for r in results if not r.graded]
+    click.echo(
+        f"{len(results)} submissions; a person must look at {len(waiting) or 'none'}"
+        + ": " * bool(waiting)
+        + ", ".join(waiting)
+    )
 
 
 def _config(folder: Path):
@@ -150,5 +179,9 @@ def _plain_errors():
     """A reason of ours is printed as one message; anything else is a fault of the program and keeps its traceback."""
     try:
         yield
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    except Exception as error:
+        if type(error).__module__ != "sqlalchemy.exc":
+            raise
+        raise click.ClickException(f"the gradebook: {getattr(error, 'orig', error)}") from error

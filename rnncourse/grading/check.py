@@ -14,7 +14,7 @@ TIMEOUT = 20  # seconds a cell may run, as in nbgrader_config.py
 
 @dataclass(frozen=True)
 class Check:
-    """What one test cell said; `points` is what it is worth when it is graded."""
+    """What one test cell said, or a cell that is none and failed; `points` is what it is worth when it is graded."""
 
     task: str
     points: float
@@ -48,10 +48,20 @@ def check(path: Path, engine: Engine) -> list[Check]:
     finally:
         worker.close()
     checks = []
-    for i, cell in tests.items():
-        result = results.get(i, {"score": 0.0, "message": "the run ended before this test"})
-        checks.append(Check(cell.id, cell.points, result["score"] >= cell.points, result["message"]))
+    for i, cell in enumerate(lab.cells):
+        result = results.get(i, {"score": 0.0, "message": "the run ended before this test", "outputs": [], "fault": ""})
+        if i in tests:
+            checks.append(Check(cell.id, cell.points, result["score"] >= cell.points, result["message"]))
+        elif error := _error(result):
+            first = next(filter(str.strip, cell.source.splitlines()), "")
+            checks.append(Check(cell.id or f"the cell {first[:40]!r}", 0.0, False, error))
     return checks
+
+
+def _error(result: dict) -> str:
+    """How a cell that is no test failed; it explains what the tests below it say."""
+    errors = [f"{output['ename']}: {output['evalue']}" for output in result["outputs"] if output["output_type"] == "error"]
+    return result["fault"] or "".join(errors[:1])
 
 
 def _has_code(source: str) -> bool:

@@ -1,5 +1,6 @@
 """Find what was handed in: `submitted/<student>/<lab>/`, read as it lies there and never followed out of it."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,8 +12,9 @@ from pathlib import Path
 
 MAX_FILES = 1000  # of a submission, and the bytes of all that is copied from it
 MAX_BYTES = 64 << 20
+STAMP = "timestamp.txt"  # where nbgrader looks for the time of hand-in
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2060\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,14 @@ class Submission:
         return self.folder / f"{self.lab}.ipynb"
 
     def fingerprint(self) -> str:
-        """SHA-256 over names and contents of the files; links, devices and what is too big count by their name alone."""
-        digest = hashlib.sha256()
+        """SHA-256 over names and contents of the files; links, devices and what is too big count by their name alone.
+
+        Hidden files (Jupyter's checkpoints) and the time of hand-in don't count.
+        """
+        digest = hashlib.sha256(regular(self.notebook, MAX_BYTES) or b"")  # which no number of other files may push out
         for name, data in files(self.folder).items():
-            digest.update(f"\0{name}\0".encode(errors="surrogateescape") + data)
+            if name != STAMP and not any(part.startswith(".") for part in Path(name).parts):
+                digest.update(f"\0{name}\0".encode(errors="surrogateescape") + data)
         return digest.hexdigest()
 
 
@@ -70,8 +76,33 @@ def regular(path: Path, limit: int) -> bytes | None:
         return file.read(limit)
 
 
+def strays(course: Path, labs: list[str]) -> list[str]:
+    """What lies in `submitted/` where no hand-in is looked for, and why."""
+    found = []
+    for student in sorted((course / "submitted").glob("[!.]*")):
+        try:
+            names = sorted(path.name for path in student.iterdir())
+        except OSError as error:
+            found.append(f"{student}: {error.strerror}")
+            continue
+        found += [f"{student / name}: no lab of that name" for name in names if name not in labs and not name.startswith(".")]
+    return found
+
+
+def stamp(folder: Path) -> datetime | None:
+    """The time of hand-in that stands in a submission; None where there is none that can be read."""
+    words = (regular(folder / STAMP, 1000) or b"").decode(errors="replace").removesuffix(" UTC\n").strip()
+    try:
+        return datetime.fromisoformat(words).replace(tzinfo=UTC) if words else None
+    except ValueError:
+        return None
+
+
 def received(course: Path, submissions: list[Submission]) -> list[datetime]:
-    """When these very files were seen first: the collector's time, which nothing in the files can change."""
+    """When these very files were seen first: the collector's time, which nothing in the files can change.
+
+    It is written into the submission too, where nbgrader's formgrader looks for it.
+    """
     record = course / "received.json"
     seen = json.loads(record.read_text()) if record.exists() else {}
     now, times, changed = datetime.now(UTC).isoformat(timespec="seconds"), [], False
@@ -84,7 +115,20 @@ def received(course: Path, submissions: list[Submission]) -> list[datetime]:
         temporary = record.with_suffix(".part")
         temporary.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
         os.replace(temporary, record)
+    for submission, time in zip(submissions, times, strict=True):
+        if stamp(submission.folder) != time:
+            _write_stamp(submission.folder, time)
     return times
+
+
+def _write_stamp(folder: Path, time: datetime) -> None:
+    """Whatever of a student's has that name gives way; a folder that can't be written in stays as it is."""
+    temporary = folder / f".{STAMP}.part"
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "w") as file:
+            file.write(f"{time.replace(tzinfo=None)} UTC\n")
+        os.replace(temporary, folder / STAMP)
 
 
 def text(value) -> str:

@@ -14,6 +14,7 @@ def course_config(root: Path, course: Path) -> Config:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
     config.CourseDirectory.root = str(course)
+    config.CourseDirectory.setdefault("db_url", f"sqlite:///{course}/gradebook.db?timeout=60")  # seconds another may hold it
     for name in ("source_directory", "release_directory"):
         config.CourseDirectory[name] = str(root / config.CourseDirectory[name])
     return config

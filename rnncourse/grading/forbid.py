@@ -7,6 +7,7 @@ what doesn't.
 import ast
 import functools
 import importlib
+import os
 import re
 import sys
 import warnings
@@ -26,6 +27,7 @@ def message(name: str) -> str:
 
 _BY_NAME = {"getattr", "setattr", "__getattribute__", "attrgetter", "methodcaller", "import_module", "__import__", "find_spec"}
 _BY_CODE = {"eval", "exec", "compile", "run_cell", "run_cell_magic", "run_line_magic", "system", "getoutput", "run", "Popen"}
+_OTHERS = {"compile", "run"}  # as attributes these are methods of many things: re.compile
 
 
 def found(tree: ast.AST, forbidden: list[str], aliases: dict[str, str]) -> str | None:
@@ -77,13 +79,16 @@ def _names(node: ast.AST, aliases: dict[str, str]) -> list[str]:
 
 def _in_strings(call: ast.Call, forbidden: list[str]) -> str | None:
     called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    runs = called in _BY_CODE and not (
+        called in _OTHERS and isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") != "subprocess"
+    )
     for argument in call.args:
         text = argument.value if isinstance(argument, ast.Constant) else None
         if not isinstance(text, str):
             continue
         if called in _BY_NAME and (rule := _rule_of(text, forbidden)):
             return rule
-        if called in _BY_CODE:
+        if runs:
             for rule in forbidden:
                 if re.search(rf"(?<!\w){re.escape(rule)}(?!\w)|\.{re.escape(rule.rpartition('.')[2])}(?!\w)", text):
                     return rule
@@ -127,6 +132,8 @@ def module_files(forbidden: list[str]) -> list[str]:
             continue
         if spec and spec.origin and spec.origin.endswith(".py") and name not in sys.modules:
             files += spec.submodule_search_locations or [spec.origin]
+            compiled = importlib.util.cache_from_source(spec.origin)
+            files += [compiled] if os.path.exists(compiled) else []
     return files
 
 

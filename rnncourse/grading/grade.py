@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,6 @@ class Graded:
 
     cells: list[Cell]
     notebook: NotebookNode
-    note: str  # the first error of each task, for the instructor's table
     problem: str  # why a person must look, or empty
     complete: bool  # False: something of ours died, so another run may come further
 
@@ -51,6 +51,8 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
     try:
         submitted = read(path)
         data = collect.regular(path, MAX_BYTES) or b""
+        if not {raw.grade_id for raw in submitted} & {cell.id for cell in lab.cells if cell.id}:
+            problem = f"{path.name} has none of this lab's cells"
     except Unreadable as reason:
         submitted, problem = [], str(reason)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -58,7 +60,7 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
     cells = lab.rebuild(submitted)
     files = dict(given)
     for name in lab.files:
-        own = collect.regular(path.parent / name, collect.MAX_BYTES)
+        own = collect.regular(path.parent / name, collect.MAX_BYTES) if _lies_in(path.parent, name) else None
         files |= {name: own} if own is not None else {}
     run = {
         "forbid": lab.forbid,
@@ -77,10 +79,15 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
     _enter(cells, results, shown)
     notebook = lab.notebook(cells)
     notebook.metadata["rnncourse"] = {
-        "student": who[0], "lab": who[1], "sha256": sha256, "seed": seed, "problem": problem,
+        "student": who[0], "lab": who[1], "sha256": sha256, "seed": seed, "problem": problem, "note": _note(cells),
         "graded": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
-    return Graded(cells, notebook, _note(cells), problem, complete)
+    return Graded(cells, notebook, problem, complete)
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    """Whether no part of a file's path is a link that leads elsewhere."""
+    return (folder / name).parent.resolve() == (folder.resolve() / name).parent
 
 
 def _enter(cells: list[Cell], results: dict[int, dict], shown: dict[int, dict]) -> None:
@@ -107,16 +114,17 @@ def _enter(cells: list[Cell], results: dict[int, dict], shown: dict[int, dict]) 
                 cell.node.outputs = [nbformat.v4.new_output("error", ename=name, evalue=lines[0], traceback=[name, *lines])]
         elif cell.kind == "manual":
             own["score"] = 0.0 if cell.unanswered else None
+            if not cell.is_code:  # the formgrader renders it
+                cell.node.source = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", cell.source)
         if cell.is_code and cell.kind != "test":
             cell.node.outputs = [nbformat.from_dict(output) for output in seen.get("outputs", [])]
-            fault = seen.get("fault") or (result or {}).get("fault")
-            if fault:
+            if fault := seen.get("fault"):
                 own["fault"] = fault
                 cell.node.outputs.append(nbformat.v4.new_output("error", ename="Fault", evalue=fault, traceback=[fault]))
 
 
 def _note(cells: list[Cell]) -> str:
-    """The first error in each solution cell: it explains the zeros in the tests below it."""
+    """The first error in each solution cell, for the instructor's table: it explains the zeros in the tests below it."""
     errors = []
     for cell in cells:
         if cell.kind in ("solution", "manual") and cell.is_code:

@@ -55,6 +55,7 @@ _GRADES = (
         BaseCell.name,
         BaseCell.type,
         Grade.manual_score,
+        Grade.needs_manual_grade,
         Grade.score.label("score"),
         Grade.max_score.label("max_score"),
     )
@@ -127,6 +128,11 @@ def _add(db, names: dict[str, str]) -> None:
                 db.execute(_NEW[kind], rows)
 
 
+def key_of(gradebook: Gradebook, lab: str, student: str, notebook: str) -> str:
+    """The key of the entry of a submitted notebook."""
+    return gradebook.db.connection().execute(_ENTRY, {"who": student, "lab": lab, "name": notebook}).scalar_one()
+
+
 def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
     """Enter what each cell earned, and which answers are missing."""
     db, by_name = gradebook.db.connection(), {cell.id: cell for cell in cells if cell.id}
@@ -153,7 +159,7 @@ def times(gradebook: Gradebook, entry: str) -> tuple[datetime | None, datetime |
 def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
     """Write scores and comments, a person's included, into an autograded notebook, as nbgrader does before feedback.
 
-    Returns the notebook's own `score`, `max_score` and `late_penalty`.
+    Returns the notebook's own `score`, `max_score` and `late_penalty`, and the names of cells that wait for a person.
     """
     db = gradebook.db.connection()
     grades = {row.name: row for row in db.execute(_GRADES, {"entry": entry})}
@@ -165,4 +171,5 @@ def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
             flags["score"], flags["points"] = grades[name].score, grades[name].max_score
         if name in comments:
             flags["comment"] = comments[name]
-    return dict(db.execute(_TOTAL, {"entry": entry}).mappings().one())
+    waiting = [name for name, row in grades.items() if row.needs_manual_grade]
+    return {**db.execute(_TOTAL, {"entry": entry}).mappings().one(), "waiting": waiting}

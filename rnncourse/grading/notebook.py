@@ -9,18 +9,19 @@ student edited it, the edited copy runs after it.
 import copy
 import json
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from rnncourse.grading.collect import regular
+from rnncourse.grading.collect import STAMP, regular
 from rnncourse.grading.source import defined
 
 MAX_BYTES = 32 << 20  # of a submitted notebook
 MAX_CELLS = 2000
-MAX_SOURCE = 256 << 10  # characters of one cell
+MAX_SOURCE = 1 << 20  # characters of one cell
 
 
 class Unreadable(ValueError):
@@ -70,7 +71,8 @@ def read(path: Path) -> list[Raw]:
         Unreadable: not a regular file of a sensible size, or not a notebook.
     """
     if not os.path.lexists(path):
-        raise Unreadable(f"{path.name} is missing")
+        others = sorted(other.name for other in path.parent.glob("*") if other.name != STAMP)[:3]
+        raise Unreadable(f"{path.name} is missing" + f"; there is: {', '.join(others)}" * bool(others))
     data = regular(path, MAX_BYTES)
     if data is None:
         size = path.lstat().st_size if path.is_file() else 0
@@ -112,8 +114,10 @@ def _raw(cell) -> Raw | None:
     metadata = cell.get("metadata")
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    if not isinstance(source, str) or len(source) > MAX_SOURCE:
+    if not isinstance(source, str):
         return None
+    if len(source) > MAX_SOURCE:
+        raise Unreadable(f"a cell of {len(source)} characters, {MAX_SOURCE} at most are read")
     source = source.encode("utf-8", "replace").decode()  # half a surrogate pair is valid JSON
     return Raw(str(cell.get("cell_type"))[:20], str(cell.get("id", ""))[:64], str(grade_id or "")[:200], source)
 
@@ -146,6 +150,10 @@ class Lab:
         by_source = {(cell.node.cell_type, cell.source): i for i, cell in enumerate(self.cells) if not cell.id}
         last = {raw.grade_id: raw for raw in submitted}
         cells = [replace(cell, node=_own(cell.node)) for cell in self.cells]
+        others = "\n".join(raw.source for raw in submitted if not raw.grade_id and raw.cell_type == "code")
+        for cell in cells:
+            if cell.kind == "solution" and cell.id not in last and any(_binds(others, name) for name in cell.defines):
+                cell.source = cell.node.source = ""  # the stub would take the place of an answer in an added cell
         added: dict[int, list[Cell]] = {}
         place = -1
         for raw in submitted:
@@ -181,6 +189,11 @@ class Lab:
         return nbformat.from_dict(
             {"cells": nodes, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
         )  # the last without ids
+
+
+def _binds(source: str, name: str) -> bool:
+    """Whether code binds a name at its top level, as far as its lines tell: what students wrote is not parsed here."""
+    return re.search(rf"^((async )?def|class) +{re.escape(name)}\b|^{re.escape(name)} *=", source, re.MULTILINE) is not None
 
 
 def _own(node: NotebookNode) -> NotebookNode:

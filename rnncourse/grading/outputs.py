@@ -9,8 +9,8 @@ def clean(outputs: list, room: int) -> list[dict]:
     """Outputs of the student's process in nbformat's form and nothing else, up to `room` characters."""
     out = []
     for output in outputs[:60]:
-        kind = output.get("output_type") if type(output) is dict else None
-        if kind == "stream" and output.get("name") in ("stdout", "stderr"):
+        kind = _string(output.get("output_type")) if type(output) is dict else ""
+        if kind == "stream" and _string(output.get("name")) in ("stdout", "stderr"):
             new = {"output_type": kind, "name": output["name"], "text": _string(output.get("text"))}
         elif kind == "error":
             lines = output.get("traceback")

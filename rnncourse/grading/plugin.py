@@ -7,6 +7,7 @@ stands in the cells.
 
 import atexit
 import os
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -113,6 +114,8 @@ class _SafeCopy(BaseConverter):
                 path.write_bytes(data)
         if not self.exporter.timestamps:
             target.mkdir(parents=True, exist_ok=True)
+            if (target / "timestamp.txt").is_dir():
+                shutil.rmtree(target / "timestamp.txt")
             (target / "timestamp.txt").unlink(missing_ok=True)
             (target / "timestamp.txt").write_text(f"{self.coursedir.get_existing_timestamp(str(source))} UTC")
 

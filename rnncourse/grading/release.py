@@ -1,6 +1,7 @@
 """Labs as nbgrader generates them: what students receive, and the entry in the gradebook."""
 
 import copy
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -47,7 +48,11 @@ def _generate(config: Config, lab: str, folder: str) -> None:
     app.create_assignment = app.force = True
     outcome = capture_log(app)
     if not outcome["success"]:
-        raise RuntimeError(f"{lab}: nbgrader can't generate the lab\n{outcome.get('log') or outcome['error']}")
+        said = [line.strip() for line in (outcome.get("log") or outcome["error"]).strip().splitlines()]
+        reason = next((line for line in reversed(said) if re.match(r"[\w.]*(Error|Exception|Invalid|Exit): ", line)), said[-1])
+        if "submissions associated" in reason:
+            reason += " (undo the change, or give the lab another name: its submissions' grades are kept under this one)"
+        raise RuntimeError(f"{lab}: nbgrader can't generate the lab: {reason}")
 
 
 def _files(folder: Path) -> dict[Path, bytes]:

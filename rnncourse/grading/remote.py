@@ -13,7 +13,7 @@ import types
 
 import numpy as np
 
-from rnncourse.grading.sandbox import Keeper
+from rnncourse.grading.sandbox import Keeper, NoIsolation
 from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, encode
 
 KEPT = 2000  # characters of a message
@@ -61,7 +61,10 @@ class Student:
             self.wire = Wire(self.keeper.fork(self.forks == 0, self.job["limits"], self.job["forbid"]))
         self.forks += 1
         files = {name: np.frombuffer(bytes.fromhex(data), np.uint8) for name, data in self.job["files"].items()}
-        self.ask("start", files)
+        try:
+            self.ask("start", files)
+        except Fault as fault:  # before a student's code has run
+            raise NoIsolation(f"the lab's files can't be handed to the student's process: {fault}") from None
         for source, theirs in self.history:
             self.deadline = min(self.end, time.monotonic() + self.job["timeout"])
             self.ask("run", source, theirs)
@@ -81,6 +84,13 @@ class Student:
         if kind == "callable":
             return self.stubs.setdefault(name, Stub(self, rest[0], name))
         return rest[0]
+
+    def knows(self, name: str) -> bool:
+        try:
+            self.get(name)
+        except KeyError:
+            return False
+        return True
 
     def ask(self, *request):
         if self.wire is None:
@@ -108,7 +118,7 @@ class Student:
         finally:
             if asleep and self.wire:  # interrupted in the middle
                 self.drop()
-        if type(reply) is not tuple or len(reply) < 2 or reply[0] != self.number:
+        if type(reply) is not tuple or len(reply) < 2 or type(reply[0]) is not int or reply[0] != self.number:
             self.drop()
             raise self.fail(NO_ANSWER)
         return self.checked(request[0], reply[1:])
@@ -117,7 +127,7 @@ class Student:
         """The reply, if its form is one that this request can have."""
         expected = {
             "start": {"done": ()}, "set": {"done": ()}, "delete": {"done": ()}, "run": {"ran": (list,)},
-            "get": {"missing": (), "value": (object,), "callable": (int, str)}, "call": {"value": (object, dict)},
+            "get": {"missing": (), "value": (object,), "callable": (int, str)}, "call": {"value": (object, dict, object)},
         }[operation] | {"opaque": (str,), "raised": (list, str)}  # fmt: skip
         kind, rest = reply[0], reply[1:]
         form = expected.get(kind) if type(kind) is str else None
@@ -152,16 +162,21 @@ class Stub:
     """A function of the student's, callable from here."""
 
     def __init__(self, student: Student, handle: int, name: str):
-        self._student, self._handle, self.__name__ = student, handle, name
+        self._student, self._handle, self.__name__, self.__doc__ = student, handle, name, None
 
-    def __call__(self, *arguments, **keywords):
-        _, value, changed = self._student.ask("call", self._handle, arguments, keywords)
+    def __getattr__(self, name):
+        raise AttributeError(f"{self.__name__} is the student's: a test can call it, but not look at its {name}")
+
+    def __call__(self, /, *arguments, **keywords):
+        _, value, changed, same = self._student.ask("call", self._handle, arguments, keywords)
         given = [*arguments, *keywords.values()]
-        for i, new in changed.items():
-            if type(i) is not int or not 0 <= i < len(given):
-                raise self._student.fail(NO_ANSWER)
-            _write_back(given[i], new)
-        return value
+        try:
+            _write_back(given, changed)
+            return value if same is None else given[same]
+        except ReadOnly:
+            raise ValueError("assignment destination is read-only") from None
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+            raise self._student.fail(NO_ANSWER) from None
 
     def __repr__(self):
         return f"<{self.__name__} of the student's>"
@@ -172,7 +187,7 @@ def refer(value):
     if type(value) is Stub:
         return ["handle", value._handle]
     module, names = getattr(value, "__module__", None), [getattr(value, "__qualname__", None), getattr(value, "__name__", None)]
-    if isinstance(value, types.FunctionType) and module == "__main__":
+    if isinstance(value, types.FunctionType) and value.__code__.co_filename == "<lab>" and value.__name__.isidentifier():
         return ["ours", value.__name__]
     if type(value).__module__ == "torch" and type(value).__name__ == "dtype":
         names = [str(value).removeprefix("torch.")]
@@ -186,31 +201,55 @@ def refer(value):
     return None
 
 
-def _write_back(old, new) -> None:
-    """Make an argument what the student's function made of it, in place."""
-    if type(old) is not type(new):
-        return
-    if isinstance(old, np.ndarray):
-        if old.shape == new.shape and old.dtype == new.dtype and old.flags.writeable:
-            old[...] = new
-    elif type(old) is list:
-        _write_items(old, new, range(min(len(old), len(new))))
-        old[len(new) :] = new[len(old) :] if len(new) > len(old) else []
-    elif type(old) is dict:
-        for key in [key for key in old if key not in new]:
-            del old[key]
-        _write_items(old, new, [key for key in new if key in old])
-        old.update({key: value for key, value in new.items() if key not in old})
-    elif type(old).__module__.startswith("torch") and old.shape == new.shape and old.dtype == new.dtype:
-        old.detach().copy_(new.detach())
+class ReadOnly(ValueError):
+    """The student's function wrote into an array that is not to be written."""
 
 
-def _write_items(old, new, keys) -> None:
-    for key in keys:
-        if type(old[key]) is type(new[key]) and type(new[key]) not in (int, float, str, bool, complex, tuple, type(None)):
-            _write_back(old[key], new[key])
-        else:
-            old[key] = new[key]
+def _write_back(given: list, changed: dict) -> None:
+    """Make arguments what the student's function made of them: an object that was there before stays that object.
+
+    `changed` has for an argument's index its value now and, for each item of a container, where among the arguments it stood
+    before. All is looked up before anything is written.
+
+    Raises:
+        ReadOnly; any other error: `changed` is not what an honest process sends.
+    """
+    fills = []
+
+    def write(old, new, was: dict) -> None:
+        if type(old) is not type(new):
+            return
+        if isinstance(old, np.ndarray):
+            if old.shape == new.shape and old.dtype == new.dtype and old.tobytes() != new.tobytes():
+                if not old.flags.writeable:
+                    raise ReadOnly
+                fills.append(lambda: old.__setitem__(..., new))
+        elif type(old) is list:
+            items = [item(new[i], was.get(i)) for i in range(len(new))]
+            fills.append(lambda: old.__setitem__(slice(None), items))
+        elif type(old) is dict:
+            items = {key: item(new[key], was.get(key)) for key in new}
+            fills.append(lambda: (old.clear(), old.update(items)))
+        elif type(old) is tuple:
+            for i in range(len(new)):
+                item(new[i], was.get(i))
+        elif type(old).__module__.startswith("torch") and old.shape == new.shape and old.dtype == new.dtype:
+            fills.append(lambda: old.detach().copy_(new.detach()))
+
+    def item(new, was):
+        """What stands there now: the object that it was before the call, with what it holds now, or a new one."""
+        if was is None or was[0] is None:
+            return new
+        old = given
+        for key in was[0]:
+            old = old[key]
+        write(old, new, was[1])
+        return old
+
+    for i, (new, was) in changed.items():
+        write(given[i], new, was)
+    for fill in fills:
+        fill()
 
 
 class Names(dict):
@@ -219,7 +258,7 @@ class Names(dict):
     def __init__(self, student: Student):
         from IPython.display import display
 
-        super().__init__(__name__="__main__", __builtins__=builtins, display=display, get_ipython=_NoShell)
+        super().__init__(__name__="__main__", __builtins__=builtins, display=display, get_ipython=lambda: _NoShell(self))
         self.student, self.theirs = student, set()
 
     def hand_over(self, names: list[str]) -> None:
@@ -227,6 +266,15 @@ class Names(dict):
         self.theirs.update(names)
         for name in names:
             dict.pop(self, name, None)
+
+    def __contains__(self, name):
+        return super().__contains__(name) or (type(name) is str and self.student.knows(name))
+
+    def get(self, name, default=None):
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def __missing__(self, name):
         if name not in self.theirs and hasattr(builtins, name):
@@ -242,7 +290,7 @@ class Names(dict):
             super().__setitem__(name, value)
 
     def __delitem__(self, name):
-        if name in self:
+        if dict.__contains__(self, name):
             super().__delitem__(name)
         else:
             self.student.get(name)
@@ -252,6 +300,18 @@ class Names(dict):
 
 class _NoShell:
     """Stands for IPython's shell here: a magic of the lab's does its work in the student's process."""
+
+    def __init__(self, names):
+        self.names = names
+
+    def run_cell_magic(self, magic, line, body):
+        if magic not in ("time", "capture"):
+            raise RuntimeError(f"%%{magic} does nothing in a test")  # and must not pass for a test that did
+        exec(compile(body, "<test>", "exec"), self.names)
+
+    def run_line_magic(self, magic, line, *_, **__):
+        if magic == "time":
+            exec(compile(line, "<test>", "exec"), self.names)
 
     def __getattr__(self, name):
         return lambda *arguments, **keywords: None

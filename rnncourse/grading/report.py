@@ -5,20 +5,24 @@ import json
 import queue
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
 from rnncourse.grading import feedback, gradebook
-from rnncourse.grading.collect import Submission, received
+from rnncourse.grading.collect import STAMP, Submission, received, stamp
 from rnncourse.grading.engine import Engine, Worker
 from rnncourse.grading.grade import Graded, grade, seed_of
 from rnncourse.grading.plugin import lab_of
 from rnncourse.grading.release import register
-from rnncourse.grading.result import Result, write_result, write_whole
+from rnncourse.grading.result import Result, forget_result, standings, write_result, write_whole
 
 
 def grade_all(
@@ -26,24 +30,32 @@ def grade_all(
 ) -> Iterator[Result]:
     """Grade submissions, given with their fingerprints, by so many workers; results come as they are ready.
 
-    Only this process writes: gradebook, autograded notebook, feedback, result.
+    Only this process writes: gradebook, autograded notebook, feedback, result. Where nbgrader can't enter a lab in the
+    gradebook, the results of its submissions say so, and nothing of them is written.
 
     Raises:
         NoIsolation: students' code can't be isolated on this machine; nothing was written.
-        RuntimeError: nbgrader can't enter a lab in the gradebook.
     """
-    coursedir = CourseDirectory(config=config)
-    root, timeout = Path(coursedir.root), config.Execute.get("timeout", 30)
     engine.wait()
+    refused = {}
+    for name in sorted({submission.lab for submission, _ in to_do}):
+        try:
+            register(config, name)
+        except RuntimeError as reason:
+            refused[name] = str(reason)
+    for submission, _ in to_do:
+        if submission.lab in refused:
+            yield Result(submission.student, submission.lab, 0.0, 0.0, False, refused[submission.lab], "", [])
+    to_do = [(submission, fingerprint) for submission, fingerprint in to_do if submission.lab not in refused]
     crew = [Worker(engine) for _ in range(workers)]
     try:
-        names = sorted({submission.lab for submission, _ in to_do})
-        for name in names:
-            register(config, name)
-        with Gradebook(coursedir.db_url, coursedir.course_id) as gb, ThreadPoolExecutor(workers) as pool:
+        with _books(config) as books, ThreadPoolExecutor(workers) as pool:
+            root, timeout = books.root, config.Execute.get("timeout", 30)
             seed_of(root)  # makes the secret, once
-            labs = {name: lab_of(coursedir, gb, name, name) for name in names}
-            times = received(root, [submission for submission, _ in to_do])
+            labs = {name: lab_of(books.coursedir, books.gb, name, name) for name in {submission.lab for submission, _ in to_do}}
+            handed_in = [submission for submission, _ in to_do]
+            by_stamp = config.Grader.get("timestamps", False)  # the collector wrote them
+            times = [stamp(submission.folder) for submission in handed_in] if by_stamp else received(root, handed_in)
             waiting = zip(to_do, times, strict=True)
             idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
             for worker in crew:
@@ -62,7 +74,8 @@ def grade_all(
 
             def start(count: int) -> None:
                 for (submission, fingerprint), time in itertools.islice(waiting, count):
-                    entry = gradebook.reset(gb, submission.lab, submission.student, submission.lab, time)
+                    forget_result(root, submission)
+                    entry = gradebook.reset(books.gb, submission.lab, submission.student, submission.lab, time)
                     running[pool.submit(one, submission)] = entry, submission, fingerprint
 
             try:
@@ -71,8 +84,7 @@ def grade_all(
                     for job in wait(running, return_when=FIRST_COMPLETED).done:
                         entry, submission, fingerprint = running.pop(job)
                         start(1)
-                        given = labs[submission.lab][1]
-                        yield _enter(config, coursedir, gb, entry, submission, fingerprint, job.result(), given)
+                        yield books.enter(entry, submission, fingerprint, job.result(), labs[submission.lab][1])
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:
@@ -80,33 +92,64 @@ def grade_all(
             worker.close()
 
 
-def _enter(config, coursedir, gb, entry: str, submission: Submission, fingerprint: str, graded: Graded,
-           given: dict[str, bytes]) -> Result:  # fmt: skip
-    student, lab = submission.student, submission.lab
-    gradebook.save(gb, entry, graded.cells)
-    folder = Path(coursedir.format_path(coursedir.autograded_directory, student, lab))
-    write_whole(folder / f"{lab}.ipynb", json.dumps(graded.notebook, ensure_ascii=False) + "\n")
-    for name, data in given.items():
-        write_whole(folder / name, data)
-    handed_in, due = gradebook.times(gb, entry)
-    write_whole(folder / "timestamp.txt", f"{handed_in} UTC\n")
-    names = {"student": student, "assignment": lab, "notebook": lab, "db_url": coursedir.db_url}
-    if due:
-        AssignLatePenalties(config=config).preprocess(graded.notebook, {"nbgrader": names})
-    names |= gradebook.marks(gb, entry, graded.notebook)
-    page = Path(coursedir.format_path(coursedir.feedback_directory, student, lab), f"{lab}.html")
-    write_whole(page, feedback.page(graded.notebook, names))
-    waiting = [cell.id for cell in graded.cells if cell.kind == "manual" and cell.node.metadata["rnncourse"]["score"] is None]
-    notes = [graded.problem, *[f"{name}: a person grades it" for name in waiting], graded.note]
-    fingerprint = fingerprint if graded.complete else ""  # the next run tries again
-    result = Result(
-        student,
-        lab,
-        names["score"],
-        names["max_score"],
-        not (graded.problem or waiting),
-        ", ".join(filter(None, notes)),
-        fingerprint,
-    )
-    write_result(coursedir.root, result)
-    return result
+def publish_again(config: Config, old: list[Result]) -> Iterator[Result]:
+    """Feedback and results of graded submissions of which the gradebook says something else by now: a person has graded."""
+    with _books(config) as books:
+        for result in old:
+            entry = gradebook.key_of(books.gb, result.lab, result.student, result.lab)
+            notebook = nbformat.read(books.autograded(result) / f"{result.lab}.ipynb", as_version=4)
+            yield books.publish(entry, result.student, result.lab, result.fingerprint, notebook)
+
+
+@contextmanager
+def _books(config: Config):
+    coursedir = CourseDirectory(config=config)
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gb:
+        yield Books(config, coursedir, gb)
+
+
+@dataclass
+class Books:
+    """A course's gradebook and the folders of what was graded."""
+
+    config: Config
+    coursedir: CourseDirectory
+    gb: Gradebook
+
+    @property
+    def root(self) -> Path:
+        return Path(self.coursedir.root)
+
+    def autograded(self, of: Submission | Result) -> Path:
+        return Path(self.coursedir.format_path(self.coursedir.autograded_directory, of.student, of.lab))
+
+    def enter(self, entry: str, submission: Submission, fingerprint: str, graded: Graded, given: dict[str, bytes]) -> Result:
+        """Write down what a run gave; `given` are the lab's own files."""
+        gradebook.save(self.gb, entry, graded.cells)
+        folder = self.autograded(submission)
+        write_whole(folder / f"{submission.lab}.ipynb", json.dumps(graded.notebook, ensure_ascii=False) + "\n")
+        for name, data in given.items():
+            write_whole(folder / name, data)
+        handed_in, _ = gradebook.times(self.gb, entry)
+        if handed_in:
+            write_whole(folder / STAMP, f"{handed_in} UTC\n")
+        fingerprint = fingerprint if graded.complete else ""  # the next run tries again
+        return self.publish(entry, submission.student, submission.lab, fingerprint, graded.notebook)
+
+    def publish(self, entry: str, student: str, lab: str, fingerprint: str, notebook: NotebookNode) -> Result:
+        """Write the student's page, and the result for the table, by what the gradebook says now."""
+        names = {"student": student, "assignment": lab, "notebook": lab, "db_url": self.coursedir.db_url}
+        if gradebook.times(self.gb, entry)[1]:
+            AssignLatePenalties(config=self.config).preprocess(notebook, {"nbgrader": names})
+        names |= gradebook.marks(self.gb, entry, notebook)
+        page = Path(self.coursedir.format_path(self.coursedir.feedback_directory, student, lab), f"{lab}.html")
+        write_whole(page, feedback.page(notebook, names))
+        run, waiting = notebook.metadata["rnncourse"], names["waiting"]
+        notes = [run["problem"], *[f"{name}: a person grades it" for name in waiting], run["note"]]
+        standing = standings(self.gb.db.connection(), student, lab)[student, lab]
+        result = Result(
+            student, lab, max(0.0, names["score"] - (names["late_penalty"] or 0.0)), names["max_score"],
+            not (run["problem"] or waiting), ", ".join(filter(None, notes)), fingerprint, standing,
+        )  # fmt: skip
+        write_result(self.root, result)
+        return result

@@ -9,6 +9,7 @@ processes die with it.
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -81,15 +82,17 @@ class Sandbox:
             raise NoIsolation(f"students' code can't be isolated here: {reply['error']}; {CURE}")
         self.ready = True
 
-    def keeper(self) -> "Keeper":
-        """A keeper of its own for a worker.
+    def keeper(self, number: int = 0) -> "Keeper":
+        """A keeper of its own for a worker, whose number says on which of the machine's cores its students run.
 
         Raises:
             BrokenPipeError, ConnectionResetError: the server has died.
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            socket.send_fds(self.control, [b"+"], [theirs.fileno()])  # one byte, for several workers write here
+            socket.send_fds(
+                self.control, [bytes([number % 256])], [theirs.fileno()]
+            )  # one byte, for several workers write here
         return Keeper(ours)
 
     def close(self) -> None:
@@ -157,6 +160,7 @@ def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Pat
     """In a fork: be the server, with the rights and the folders of whoever runs it."""
     from rnncourse.grading import server
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C ends the parent, and the closed socket tells it to end its child
     mine = ("HOME", "TMPDIR", "USER", "MPLCONFIGDIR")
     os.environ.update({name: value for name, value in environment.items() if name not in mine})
     os.dup2(control.fileno(), 3)

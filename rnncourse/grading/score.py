@@ -30,7 +30,6 @@ from rnncourse.grading.sandbox import Keeper
 from rnncourse.grading.source import parsed
 
 KEPT_OUTPUTS = 4 << 20  # characters of all outputs of a notebook
-SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its time to remove a folder
 
 
 def run(job: dict, keeper: Keeper, emit) -> None:
@@ -47,18 +46,20 @@ def run(job: dict, keeper: Keeper, emit) -> None:
         for serves in (False,) if result["index"] >= hidden else (False, True):
             emit(result | {"shown": serves})
 
+    signal.signal(signal.SIGALRM, _over_time)
     job["refused"] = _refused(job)
     once(job, keeper, first)
     speaking = [i for i, r in results.items() if i >= hidden and (r["outputs"] or r.get("where") == "visible" or r["fault"])]
     if speaking:
-        cells = [shown(cell, results.get(i)) for i, cell in enumerate(job["cells"][: speaking[-1] + 1])]
+        cells = [shown(cell) for cell in job["cells"][: speaking[-1] + 1]]
         once(job | {"cells": cells}, keeper, lambda result: emit(result | {"shown": True}))
 
 
-def shown(cell: dict, result: dict | None) -> dict:
-    """A cell without its hidden tests, its lines where they were; one that died or hung would do so again and is left out."""
-    if result is None or result["fault"]:
-        return cell | {"kind": "text", "source": ""}
+def shown(cell: dict) -> dict:
+    """A cell without its hidden tests, its lines where they were.
+
+    One that died or hung may do so again: what a first run did, which knew the hidden tests, decides nothing here.
+    """
     return cell | {"source": without_hidden(cell["source"])} if cell["kind"] == "test" else cell
 
 
@@ -68,9 +69,8 @@ def once(job: dict, keeper: Keeper, emit) -> None:
     names = Names(student)
     refused: dict[str, str] = {}
     kept = 0
-    signal.signal(signal.SIGALRM, _over_time)
     last = max((i for i, cell in enumerate(job["cells"]) if cell["kind"] not in ("instructor", "text")), default=-1)
-    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
+    with tempfile.TemporaryDirectory(dir=job["scratch"]) as folder:
         os.chdir(folder)
         for name, data in job["files"].items():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -89,15 +89,19 @@ def once(job: dict, keeper: Keeper, emit) -> None:
                     if reason := job["refused"].get(index):
                         refused |= dict.fromkeys(cell["defines"], reason)
                         raise Fault(reason)
-                    outputs = clean(student.run(cell["source"], theirs), KEPT_OUTPUTS - kept)
+                    with _clock(student.deadline - time.monotonic()):  # to read what came can take long, too
+                        outputs = clean(student.run(cell["source"], theirs), KEPT_OUTPUTS - kept)
                     kept += sum(len(str(output)) for output in outputs)
                     result["outputs"] = outputs
+                except OverTime:
+                    student.drop()
+                    result["fault"] = str(student.fail(f"ran over {job['timeout']:g} s"))
                 except Fault as fault:
-                    result["fault"] = str(fault)
+                    result["fault"] = student.public or str(fault)  # never what a student chose: it may know hidden tests
                 if theirs:
                     names.hand_over(cell["defines"])
                     _quietly(cell["imports"], names, job)
-                elif not _is_demo(cell["source"], names.theirs):
+                elif not _is_demo(cell["source"], names):
                     _quietly(cell["source"], names, job)
             emit(result)
         student.drop()
@@ -113,14 +117,15 @@ def test(cell: dict, names: Names, student: Student, refused: dict[str, str]) ->
         with _clock(student.deadline - time.monotonic()):
             exec(body, names)
             value = eval(last, names) if last else None
+            if isinstance(value, (int, float, np.number)) and type(value) is not bool:
+                value = float(value)
     except BaseException as caught:  # a test may fail in any way
         error = caught
     if isinstance(error, OverTime):
         student.drop()
         student.fail(f"ran over {student.job['timeout']:g} s")
     if error is None and not student.fault:
-        if isinstance(value, (int, float, np.number)) and type(value) is not bool:
-            value = float(value)
+        if isinstance(value, float):
             score = min(max(value, 0.0), points) if math.isfinite(value) else 0.0
             return {
                 "score": score,
@@ -172,24 +177,40 @@ def _clock(seconds: float):
 
 
 def _quietly(source: str, names: Names, job: dict) -> None:
-    """Run a cell of the lab on this side; what fails here, a test that needs it will miss."""
-    with contextlib.suppress(BaseException), _clock(job["timeout"]):
-        _, body, last = compiled(source, "<lab>")
-        exec(body, names)
-        if last:
-            eval(last, names)
+    """Run a cell of the lab on this side, statement by statement; what one of them misses, a test that needs it will miss.
+
+    The others are run, for a name that is not bound here would be the student's.
+    """
+    with contextlib.suppress(SyntaxError):
+        for statement in statements(source):
+            with contextlib.suppress(BaseException), _clock(job["timeout"]):
+                exec(statement, names)
 
 
-def _is_demo(source: str, theirs: set[str]) -> bool:
-    """Whether a cell of the lab only shows what students wrote: it binds nothing, so tests can't need it."""
+@functools.lru_cache(1000)
+def statements(source: str) -> list:
+    """The code of each statement of a cell of the lab.
+
+    Raises:
+        SyntaxError: it is not Python.
+    """
+    return [compile(ast.Module([node], []), "<lab>", "exec") for node in compiled(source, "<lab>")[0].body]
+
+
+def _is_demo(source: str, names: Names) -> bool:
+    """Whether a cell of the lab only shows what students wrote: it binds and fills nothing, so tests can't need it."""
     try:
         tree, _, _ = compiled(source, "<lab>")
     except SyntaxError:
         return True
     binds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
     nodes = list(ast.walk(tree))
-    return any(isinstance(n, ast.Name) and n.id in theirs for n in nodes) and not any(
-        isinstance(n, binds) or (isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)) for n in nodes
+    fills = {name for name, value in dict.items(names) if type(value) in (list, dict, set)}
+    return any(isinstance(n, ast.Name) and n.id in names.theirs for n in nodes) and not any(
+        isinstance(n, binds)
+        or isinstance(getattr(n, "ctx", None), (ast.Store, ast.Del))
+        or (isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id in fills)
+        for n in nodes
     )
 
 
@@ -200,7 +221,7 @@ def _refused(job: dict) -> dict[int, str]:
     for index, cell in enumerate(job["cells"]):
         if cell["is_code"] and cell["kind"] not in ("test", "text"):
             given = cell["kind"] == "instructor"
-            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # it will not run either
+            with contextlib.suppress(Exception, OverTime), _clock(job["timeout"]):  # what can't be parsed will not run either
                 tree = compiled(cell["source"], "<lab>")[0] if given else parsed(cell["source"])
                 if rule := forbid.found(tree, [] if given else job["forbid"], aliases):
                     reasons[index] = forbid.message(rule)

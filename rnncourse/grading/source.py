@@ -1,6 +1,8 @@
 """What a cell's source is as Python."""
 
 import ast
+import contextlib
+import re
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -31,7 +33,11 @@ def parsed(source: str) -> ast.Module:
     Raises:
         SyntaxError, ValueError: it is not Python.
     """
-    try:
-        return ast.parse(source)  # with magics it would not parse, and to look for them takes IPython milliseconds
-    except SyntaxError:
-        return ast.parse(TransformerManager().transform_cell(source))
+    with contextlib.suppress(SyntaxError):
+        if not _ODD.search(source):
+            return ast.parse(source)  # with magics it would not parse, and to look for them takes IPython milliseconds
+    return ast.parse(TransformerManager().transform_cell(source))
+
+
+# What IPython may change in code that is Python as it stands: it ends lines at more characters, and takes off prompts.
+_ODD = re.compile(r"[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]|^\s*(>>>|\.\.\.|In ?\[)", re.MULTILINE)

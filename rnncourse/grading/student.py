@@ -8,6 +8,7 @@ import builtins
 import contextlib
 import os
 import random
+import signal
 import socket
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from rnncourse.grading.wire import NotPlain, Wire, decode, encode
 
 KEPT_TEXT = 64 << 10  # characters of each output stream of a cell
 KEPT_DATA = 1 << 20  # characters of one picture
+_ATOMS = (type(None), bool, int, float, complex, str)
 KINDS = ("image/png", "image/jpeg", "image/svg+xml", "text/html", "text/latex", "text/plain")
 
 
@@ -32,6 +34,7 @@ def live(sock: socket.socket) -> None:
             os.dup2(null, stream)
         os.dup2(sock.detach(), 3)
         os.closerange(4, 4096)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         random.seed()
         np.random.seed()
         if "torch" in sys.modules:
@@ -66,6 +69,7 @@ class Child:
             path = Path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.tobytes())
+        sys.path.insert(0, "")  # as a kernel has it
         forbid.active = True
         return ("done",)
 
@@ -111,9 +115,12 @@ class Child:
         """The result, and the arguments that the function changed, for the tests must see that too."""
         given = [*arguments, *keywords.values()]
         before = [_frozen(value) for value in given]
+        places: dict[int, list] = {}
+        _places(given, [], places)
         value = self.handles[handle](*arguments, **keywords)
-        changed = {i: v for i, v in enumerate(given) if before[i] is not None and _frozen(v) != before[i]}
-        return "value", value, changed
+        changed = {i: (v, _old(v, places)) for i, v in enumerate(given) if before[i] is not None and _frozen(v) != before[i]}
+        same = next((i for i, v in enumerate(given) if v is value and type(v) not in _ATOMS), None)
+        return "value", None if same is not None else value, changed, same
 
     def resolve(self, name):
         """What the trusted side means by a name: a function it got from here, one of the lab's, or one of a library."""
@@ -128,8 +135,23 @@ class Child:
         return value
 
 
+def _places(value, path: list, places: dict) -> None:
+    """Where in the arguments each object stands, by its id."""
+    items = enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
+    for key, item in items:
+        if type(item) not in _ATOMS:
+            places.setdefault(id(item), [*path, key])
+            _places(item, [*path, key], places)
+
+
+def _old(value, places: dict):
+    """For each item of a container: where in the arguments it stood before the call, or None; and the same of its own items."""
+    items = enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
+    return {key: (places.get(id(item)), _old(item, places)) for key, item in items if type(item) not in _ATOMS}
+
+
 def _frozen(value) -> bytes | None:
-    if value is None or isinstance(value, (bool, int, float, complex, str)):
+    if type(value) in _ATOMS:
         return None
     try:
         return encode(value)
@@ -203,7 +225,11 @@ def warm_shell() -> None:
     for source in ("1", "%pwd", "1 / 0"):
         shell.run_cell(source, store_history=True)
     shell.reset(new_session=True)
-    shell.user_ns.update({name: value for name, value in names.items() if name not in shell.user_ns})
+    history = shell.history_manager
+    history._i = history._ii = history._iii = history._i00 = ""
+    shell.user_ns.clear()
+    shell.user_ns.update(names, In=history.input_hist_parsed, _ih=history.input_hist_parsed, Out=history.output_hist,
+                         _oh=history.output_hist, _dh=history.dir_hist)  # fmt: skip
     for name in [name for name in vars(sys) if name.startswith("last_")]:
         delattr(sys, name)
     shell.kept = []

@@ -18,11 +18,27 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _with_gil = ctypes.PyDLL(None, use_errno=True)
 _CLONE3 = 435  # on every architecture
 # Memory that no limit counts (memfd_create, memfd_secret, shmget, add_key) and parts of the kernel that no lab needs
-# (request_key, keyctl, userfaultfd, io_uring_setup, bpf, perf_event_open), by their numbers on each architecture.
+# (request_key, keyctl, userfaultfd, io_uring_setup, bpf, perf_event_open), by their numbers on each architecture. Then more
+# memory (semget, msgget), what one process could tell a later one by (fadvise64, mincore, preadv2, cachestat, mlock, munlock,
+# mlockall, munlockall, mlock2), and the way off the core that a worker's students share (sched_setaffinity).
 _REFUSED = {
-    "x86_64": (0xC000003E, (319, 447, 29, 248, 249, 250, 323, 425, 321, 298)),
-    "aarch64": (0xC00000B7, (279, 447, 194, 217, 218, 219, 282, 425, 280, 241)),
-}
+    "x86_64": (0xC000003E, (319, 447, 29, 248, 249, 250, 323, 425, 321, 298,
+                            64, 68, 221, 27, 327, 451, 149, 150, 151, 152, 325, 203)),
+    "aarch64": (0xC00000B7, (279, 447, 194, 217, 218, 219, 282, 425, 280, 241,
+                             190, 186, 223, 232, 286, 451, 228, 229, 230, 231, 284, 122)),
+}  # fmt: skip
+_MMAP = {"x86_64": 9, "aarch64": 222}
+_SHARED_ANONYMOUS = 0x21  # such memory is nobody's once its pages are given up
+_COUNTERS = (
+    "vmstat",
+    "zoneinfo",
+    "buddyinfo",
+    "pagetypeinfo",
+    "schedstat",
+    "softirqs",
+    "interrupts",
+    "diskstats",
+)  # of the machine
 _NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
 
 
@@ -61,6 +77,9 @@ def build(limits: dict, hide: list[str], uid: int, gid: int) -> None:
         _mount(empty, path, None, _BIND)
         os.rmdir(empty) if os.path.isdir(empty) else os.remove(empty)
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+    for path in ("/dev/zero", *(f"/proc/{name}" for name in _COUNTERS)):
+        if os.path.exists(path):
+            _mount("/dev/null", path, None, _BIND)
     os.umask(0o022)
     if uid == 0:
         os.setgroups([])
@@ -83,10 +102,12 @@ def _filter() -> None:
     if platform.machine() not in _REFUSED:
         raise OSError(errno.ENOSYS, f"no list of system calls for {platform.machine()}")
     architecture, numbers = _REFUSED[platform.machine()]
-    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
-    refuse = len(numbers) + 1
+    load, equal, at_least, mask, answer = 0x20, 0x15, 0x35, 0x54, 0x06
+    refuse = len(numbers) + 5
     program = [(load, 0, 0, 4), (equal, 0, refuse + 2, architecture), (load, 0, 0, 0), (at_least, refuse, 0, 1 << 30)]
     program += [(equal, refuse - 1 - i, 0, number) for i, number in enumerate(numbers)]  # 1 << 30: x86's third set of numbers
+    program += [(equal, 0, 3, _MMAP[platform.machine()]), (load, 0, 0, 40)]  # the fourth argument is its flags
+    program += [(mask, 0, 0, _SHARED_ANONYMOUS), (equal, 1, 0, _SHARED_ANONYMOUS)]
     program += [(answer, 0, 0, 0x7FFF0000), (answer, 0, 0, 0x00050000 | errno.ENOSYS)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
     _call("prctl", 22, 2, struct.pack("HxxxxxxP", len(program), ctypes.addressof(code)), 0, 0)  # PR_SET_SECCOMP
@@ -110,16 +131,22 @@ def _call(name: str, *arguments) -> None:
 
 def limit(limits: dict, isolated: bool) -> None:
     """Set what the kernel limits for each process."""
-
-    def at_most(what, value):
-        with contextlib.suppress(ValueError, OSError):  # lower already, or not known on this system
-            resource.setrlimit(what, (value, value))
-
-    at_most(resource.RLIMIT_CORE, 0)
-    at_most(resource.RLIMIT_CPU, int(limits["cpu"]) + 1)
-    at_most(resource.RLIMIT_FSIZE, limits["size"])
-    at_most(resource.RLIMIT_NOFILE, limits["files"])
+    _at_most(resource.RLIMIT_CORE, 0)
+    _at_most(resource.RLIMIT_CPU, int(limits["cpu"]) + 1)
+    _at_most(resource.RLIMIT_FSIZE, limits["size"])
+    _at_most(resource.RLIMIT_NOFILE, limits["files"])
     if isolated:  # they count what else this user runs, or how much the machine maps
-        at_most(resource.RLIMIT_NPROC, limits["processes"])
+        _at_most(resource.RLIMIT_NPROC, limits["processes"])
+        limit_memory(limits["memory"])
+
+
+def limit_memory(size: int) -> None:
+    """Let this process map so many bytes more, where the system can say how many it maps."""
+    with contextlib.suppress(FileNotFoundError):
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        at_most(resource.RLIMIT_AS, pages * resource.getpagesize() + limits["memory"])
+        _at_most(resource.RLIMIT_AS, pages * resource.getpagesize() + size)
+
+
+def _at_most(what: int, value: int) -> None:
+    with contextlib.suppress(ValueError, OSError):  # lower already, or not known on this system
+        resource.setrlimit(what, (value, value))

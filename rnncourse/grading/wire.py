@@ -16,7 +16,7 @@ import numpy as np
 
 MAX_BYTES = 64 << 20  # of one message
 MAX_DEPTH = 32
-MAX_INT_BYTES = 1024
+MAX_INT_BYTES = 1 << 16
 
 _ARRAY = re.compile(r"\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]|[<>]c(8|16)|[<>]U[1-9][0-9]{0,3}")
 _TENSOR = [

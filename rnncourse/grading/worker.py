@@ -8,14 +8,16 @@ import gc
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
 
-from rnncourse.grading import score
+from rnncourse.grading import score, walls
 from rnncourse.grading.failure import without_hidden
 from rnncourse.grading.libraries import load
 from rnncourse.grading.sandbox import Keeper, NoIsolation, Sandbox
@@ -23,6 +25,7 @@ from rnncourse.grading.sandbox import Keeper, NoIsolation, Sandbox
 RUNS = 2  # of a notebook, at most
 NO_SANDBOX = 2  # exit status of a scoring process whose sandbox is gone
 GRACE = 15  # seconds more before a scoring process itself is ended
+SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its time to remove a folder
 
 
 def main() -> None:
@@ -55,7 +58,7 @@ def main() -> None:
         if pid == 0:
             control.close()
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for the answer any more
-                _work(wire, options, sandbox)
+                _work(wire, options, sandbox, len(workers))
             os._exit(0)
         wire.close()
         workers.append(pid)
@@ -64,7 +67,7 @@ def main() -> None:
     sandbox.close()
 
 
-def _work(wire: socket.socket, options: dict, sandbox: Sandbox) -> None:
+def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> None:
     """A worker: answer each job, a line of JSON, with a line."""
     shared, keeper = sandbox, None
     with wire.makefile("rwb") as lines:
@@ -75,7 +78,7 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox) -> None:
                     keeper.close()
                     keeper = None
                 if keeper is None:
-                    sandbox, keeper = _keeper(sandbox, options)
+                    sandbox, keeper = _keeper(sandbox, options, number)
                     keeper.rules = job["forbid"]
                 results, status = _run(job, keeper)
                 if status == 0:
@@ -97,13 +100,13 @@ def _sandbox(options: dict) -> Sandbox:
     return Sandbox(options["isolated"], tuple(map(Path, options["hidden"])), cwd)
 
 
-def _keeper(sandbox: Sandbox, options: dict) -> tuple[Sandbox, Keeper]:
+def _keeper(sandbox: Sandbox, options: dict, number: int) -> tuple[Sandbox, Keeper]:
     try:
-        return sandbox, sandbox.keeper()
+        return sandbox, sandbox.keeper(number)
     except (BrokenPipeError, ConnectionResetError):  # it has died
         sandbox = _sandbox(options)
         sandbox.wait()
-        return sandbox, sandbox.keeper()
+        return sandbox, sandbox.keeper(number)
 
 
 def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
@@ -112,12 +115,17 @@ def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
         if cell["kind"] in ("instructor", "test"):
             for source in {cell["source"]: None, without_hidden(cell["source"]): None}:
                 with contextlib.suppress(SyntaxError):
-                    score.compiled(source, "<test>" if cell["kind"] == "test" else "<lab>")  # remembered for the next one
+                    if cell["kind"] == "test":
+                        score.compiled(source, "<test>")  # remembered for the next one
+                    else:
+                        score.statements(source)
     read, write = os.pipe()
+    job["scratch"] = tempfile.mkdtemp(dir=SCRATCH)
     pid = os.fork()
     if pid == 0:
         try:
             gc.disable()  # it does not live long enough
+            walls.limit_memory(job["limits"]["memory"])  # what a student's function returns, a test may make much of
             os.close(read)
             own_errors = os.dup(2)
             null = os.open(os.devnull, os.O_RDWR)
@@ -144,6 +152,7 @@ def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
         os.kill(pid, signal.SIGKILL)
     os.close(read)
     _, status = os.waitpid(pid, 0)
+    shutil.rmtree(job["scratch"], ignore_errors=True)
     return [json.loads(line) for line in data.split(b"\n")[:-1]], os.waitstatus_to_exitcode(status)
 
 

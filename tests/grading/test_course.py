@@ -1,16 +1,20 @@
 """A course over time: what a person entered survives a new run, a new hand-in counts, nbgrader's own commands agree."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from rnncourse.grading.collect import MAX_FILES, Submission
 from rnncourse.grading.gradebook import reset
 from tests.grading.course import HONEST, ROOT, Course
 
@@ -184,6 +188,34 @@ def test_checking_at_home_refuses_what_the_lab_forbids(course, name):
     assert "forbids torch.nn.RNN" in " ".join(outcome.stdout.replace("│", " ").split())
 
 
+def test_no_number_of_files_hides_a_change_of_the_notebook(tmp_path):
+    (tmp_path / "small.ipynb").write_text("1")
+    for i in range(MAX_FILES):
+        (tmp_path / f"a{i:04d}").touch()
+    submission = Submission("ada", "small", tmp_path)
+    before = submission.fingerprint()
+    (tmp_path / "small.ipynb").write_text("2")
+    assert submission.fingerprint() != before
+
+
+def test_a_file_behind_a_link_is_not_handed_over(tmp_path):
+    course = Course(tmp_path)
+    path = course.folder / "solutions/small/small.ipynb"
+    nb = nbformat.read(path, as_version=4)
+    nb.metadata.rnncourse["files"] = ["data/answer.txt"]
+    nbformat.write(nb, path)
+    shown = course.notebook(HONEST | {"double": "print(open('data/answer.txt').read())\n" + HONEST["double"]})
+    for name in ("rob", "sue"):
+        course.hand_in(name, shown)
+    (course.folder / "submitted/rob/small/data").mkdir()
+    (course.folder / "submitted/rob/small/data/answer.txt").write_text("secret-4715")
+    (course.folder / "submitted/sue/small/data").symlink_to("../../rob/small/data")
+    results = course.grade()
+    assert (results["rob"]["score"], results["sue"]["score"]) == (9, 6)
+    pages = [(course.folder / f"feedback/{name}/small/small.html").read_text() for name in ("rob", "sue")]
+    assert ["secret-4715" in page for page in pages] == [True, False]
+
+
 WITHOUT_LINUX = """
 import builtins, os, resource, select, signal, socket
 
@@ -209,3 +241,139 @@ def test_checking_at_home_needs_nothing_of_linux(course, tmp_path):
     path = os.pathsep.join([str(tmp_path), course.environment()["PYTHONPATH"]])
     outcome = course.command("check", "mine.ipynb", PYTHONPATH=path)
     assert outcome.returncode == 0 and outcome.stdout.count("passed") == 3, outcome.stdout + outcome.stderr
+
+
+def test_an_interrupted_check_leaves_no_process(course):
+    nb = course.notebook(HONEST | {"mean": "import time\nwhile True:\n    time.sleep(1)"})
+    nbformat.write(nb, course.folder / "endless.ipynb")
+    code = "from rnncourse.cli import main; main()"
+    command = [sys.executable, "-c", code, "check", "endless.ipynb"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    with subprocess.Popen(command, cwd=course.folder, env=course.environment(MARK="interrupted-4714"), **quiet) as process:
+        marked = wait_for(lambda: len(with_mark()) >= 5 and with_mark())  # the command, engine, worker, keeper, …
+        assert marked
+        os.killpg(process.pid, signal.SIGINT)
+    assert wait_for(lambda: not with_mark())
+
+
+def with_mark() -> list[Path]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            found += [path.parent] if b"interrupted-4714" in path.read_bytes() else []
+    return found
+
+
+def wait_for(condition, seconds: float = 15):
+    end = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return value
+
+
+def test_what_a_person_grades_reaches_table_and_feedback_without_a_new_run(course):
+    course.hand_in("gus", course.notebook(WRONG))
+    course.grade()
+    notebook = course.folder / "autograded/gus/small/small.ipynb"
+    before = notebook.stat().st_mtime_ns
+    with gradebook(course) as gb:
+        gb.find_grade("double_hidden", "small", "small", "gus").manual_score = 1.5
+        gb.find_comment("double", "small", "small", "gus").manual_comment = "A good idea."
+        gb.db.commit()
+    result = course.grade()["gus"]
+    assert (result["score"], result["graded"]) == (7.5, True)
+    page = (course.folder / "feedback/gus/small/small.html").read_text()
+    assert "7.5 of 9 points" in page and "A good idea." in page
+    assert notebook.stat().st_mtime_ns == before
+
+
+def test_the_formgrader_takes_for_graded_what_was_graded_here(course):
+    course.hand_in("hal", course.notebook(HONEST))
+    course.grade()
+    code = """
+import json
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import PyFileConfigLoader
+
+config = PyFileConfigLoader("nbgrader_config.py").load_config()
+submission = NbGraderAPI(CourseDirectory(config=config), config=config).get_submission("small", "hal")
+print(json.dumps([submission["autograded"], submission["score"]]))
+"""
+    command = [sys.executable, "-c", code]
+    outcome = subprocess.run(command, cwd=course.folder, env=course.environment(), capture_output=True, text=True)
+    assert json.loads(outcome.stdout.splitlines()[-1]) == [True, 9.0], outcome.stderr
+    (course.folder / "submitted/hal/small/.ipynb_checkpoints").mkdir()
+    (course.folder / "submitted/hal/small/.ipynb_checkpoints/small-checkpoint.ipynb").write_text("{}")
+    stamp = (course.folder / "submitted/hal/small/timestamp.txt").read_text()
+    course.grade("--student", "hal")
+    assert (course.folder / "submitted/hal/small/timestamp.txt").read_text() == stamp
+
+
+def test_lateness_is_taken_off_by_the_collectors_time(tmp_path):
+    course = Course(tmp_path)
+    config = course.folder / "nbgrader_config.py"
+    for name, stamp in (("ina", "2026-11-03 12:00:00 UTC\n"), ("jon", "2026-10-30 12:00:00 UTC\n")):
+        (course.hand_in(name, course.notebook(HONEST)) / "timestamp.txt").write_text(stamp)
+    late = "from nbgrader.plugins import BasePlugin\n\n\nclass Late(BasePlugin):\n    def late_submission_penalty(self, *_):\n"
+    (course.folder / "late.py").write_text(f"{late}        return 1.5\n")
+    more = 'c.Grader.timestamps = True\nc.AssignLatePenalties.plugin_class = "late.Late"\n'
+    config.write_text(config.read_text() + more)
+    course.grade()
+    with gradebook(course) as gb:
+        gb.update_or_create_assignment("small", duedate="2026-11-01 00:00:00 UTC")
+    results = course.grade()
+    assert (results["ina"]["score"], results["jon"]["score"]) == (7.5, 9)
+    assert "7.5 of 9 points" in (course.folder / "feedback/ina/small/small.html").read_text()
+
+
+def test_a_gradebook_that_is_gone_is_made_again(tmp_path):
+    course = Course(tmp_path)
+    course.hand_in("kim", course.notebook(HONEST))
+    course.grade()
+    (course.folder / "gradebook.db").unlink()
+    assert course.grade()["kim"]["score"] == 9
+    with gradebook(course) as gb:
+        assert gb.find_submission("small", "kim").score == 9
+
+
+def test_no_hand_in_vanishes_in_silence(tmp_path):
+    course = Course(tmp_path)
+    nb = course.notebook(HONEST)
+    course.hand_in("lea", nb)
+    for name in ("max/small.ipynb", "nia/SMALL/small.ipynb", "ole/small/small (1).ipynb"):
+        path = course.folder / "submitted" / name
+        path.parent.mkdir(parents=True)
+        nbformat.write(nb, path)
+    for cell in nb.cells:
+        cell.metadata.get("nbgrader", {}).pop("grade_id", None)
+    course.hand_in("pia", nb)
+    outcome = course.command("grade", "--json")
+    results = {result["student"]: result for result in json.loads(outcome.stdout)}
+    assert outcome.returncode == 3
+    assert "max/small.ipynb: no lab of that name" in outcome.stderr and "nia/SMALL: no lab of that name" in outcome.stderr
+    assert results["lea"]["graded"] and results["lea"]["score"] == 9
+    assert not results["ole"]["graded"] and "there is: small (1).ipynb" in results["ole"]["note"]
+    assert not results["pia"]["graded"] and "none of this lab's cells" in results["pia"]["note"]
+
+
+def test_a_lab_that_nbgrader_refuses_stops_no_other(tmp_path):
+    course = Course(tmp_path)
+    source = course.folder / "solutions/small/small.ipynb"
+    other = course.folder / "solutions/other/other.ipynb"
+    other.parent.mkdir()
+    shutil.copy(source, other)
+    course.hand_in("quin", course.notebook(HONEST))
+    course.grade()
+    nb = nbformat.read(source, as_version=4)
+    nb.cells = nb.cells[:-1]  # a test that the gradebook has points for
+    nbformat.write(nb, source)
+    folder = course.folder / "submitted/quin/other"
+    shutil.copytree(course.folder / "submitted/quin/small", folder)
+    (folder / "small.ipynb").rename(folder / "other.ipynb")
+    outcome = course.command("grade", "--json")
+    assert outcome.returncode == 3 and "Traceback" not in outcome.stderr
+    results = {result["lab"]: result for result in json.loads(outcome.stdout)}
+    assert results["other"]["score"] == 9 and "its submissions' grades are kept" in results["small"]["note"]
+    with gradebook(course) as gb:
+        assert gb.find_submission("small", "quin").score == 9

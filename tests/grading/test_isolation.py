@@ -68,3 +68,16 @@ def test_memory_that_no_limit_counts_is_not_to_be_had(worker):
     assert inside(worker, f"[{call}.memfd_create(b'x', 0), {call}.shmget(0, 4096, 0o1666)]") == "[-1, -1]"
     io_uring_setup, memfd_secret = 425, 447
     assert inside(worker, f"[{call}.syscall(n, 0, 0, 0, 0) for n in ({io_uring_setup}, {memfd_secret})]") == "[-1, -1]"
+    assert inside(worker, f"[{call}.semget(0, 9, 0o1600), {call}.msgget(0, 0o1600)]") == "[-1, -1]"
+    shared, private, anonymous = 1, 2, 0x20
+    worked = "[bool(__import__('mmap').mmap(-1, 4096, flags=n)) for n in ({},)]"
+    assert inside(worker, worked.format(private | anonymous)) == "[True]"
+    assert "not implemented" in inside(worker, worked.format(shared | anonymous))
+    assert "not implemented" in inside(worker, "os.sched_setaffinity(0, {0})")
+
+
+def test_a_process_finds_no_place_to_leave_word_for_a_later_one(worker):
+    assert inside(worker, "[open(f'/proc/{name}').read() for name in ('vmstat', 'softirqs')]") == "['', '']"
+    assert "not implemented" in inside(worker, "os.posix_fadvise(os.open('/usr/bin/env', 0), 0, 0, 4)")
+    call = "__import__('ctypes').CDLL(None, use_errno=True)"
+    assert inside(worker, f"[{call}.mlock(0, 0), {call}.mincore(0, 0, 0)]") == "[-1, -1]"

@@ -27,6 +27,12 @@ def test_a_missing_solution_is_as_released():
     assert [cell.unanswered for cell in cells if cell.kind == "solution"] == [True, False, True]
 
 
+def test_a_missing_solution_does_not_hide_an_answer_in_an_added_cell():
+    cells = LAB.rebuild([Raw("code", "", "", HONEST["double"] + "\n\n" + HONEST["mean"])])
+    assert [source(name, cells) for name in ("double", "mean")] == ["", ""]
+    assert source("rnn", cells) == source("rnn", LAB.cells)
+
+
 def test_the_last_of_several_answers_counts_and_the_others_are_added():
     cells = LAB.rebuild([Raw("code", "", "double", "first"), Raw("code", "", "double", "last")])
     assert source("double", cells) == "last"

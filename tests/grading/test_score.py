@@ -142,6 +142,103 @@ def test_arguments_inside_lists_are_changed_in_place(worker):
     assert scores(worker, "def f(x):\n    x[0][0] = 5", test) == [2]
 
 
+def test_objects_that_a_function_moves_among_its_arguments_stay_themselves(worker):
+    answer = """
+def f(what, *args):
+    if what == "step":
+        for name in args[0]:
+            args[0][name] = args[0][name] - args[1][name]
+    elif what == "swap":
+        args[0][0], args[0][1] = args[0][1], args[0][0]
+    elif what == "inside":
+        args[0][0][0] = 9
+    else:
+        return args[0]
+"""
+    test = """
+w, g = np.ones(2), np.full(2, 0.25)
+p = {"w": w}
+f("step", p, {"w": g}); assert p["w"].tolist() == [0.75, 0.75] and w.tolist() == [1, 1]
+a, b = [1], [2]
+rows = [a, b]
+f("swap", rows); assert rows == [[2], [1]] and rows[0] is b and a == [1]
+f("inside", (w,)); assert w.tolist() == [9, 1]
+x = np.zeros(2)
+y = f("same", x); y[0] = 1
+assert y is x and x[0] == 1
+"""
+    assert scores(worker, answer, test) == [2]
+
+
+def test_what_is_not_to_be_written_is_not(worker):
+    test = "x = np.ones(2)\nx.flags.writeable = False\nf(x)"
+    (result,) = run(worker, "def f(x):\n    x *= 2", test)
+    assert result["score"] == 0 and "read-only" in result["message"]
+
+
+@pytest.mark.parametrize("reply", ["{0: (x, {0: ([7], {})})}", "{0: 3}", "{9: (x, {})}", "{0: (x, {0: (['no'], {})})}"])
+def test_a_false_account_of_changes_is_no_answer(worker, reply):
+    answer = f"""
+from rnncourse.grading import student
+encode = student.encode
+def lie(value, refer=None):
+    x = [5]
+    return encode((*value[:3], {reply}, None) if value[1:2] == ("value",) and len(value) == 5 else value, refer)
+student.encode = lie
+def f(x):
+    return 1
+"""
+    (result,) = run(worker, answer, "l = [[1]]\nassert f(l) == 1")
+    assert (result["score"], result["message"]) == (0, "the process sent what is no answer")
+
+
+def test_a_lab_name_that_a_failing_statement_stands_before_is_not_the_students(worker):
+    cells = [
+        new_code_cell("def f(x):\n    pass", metadata=meta("f", solution=True)),
+        new_code_cell("first = f(1)\ntolerance = 1e-6\ndef reference(x):\n    return 2 * x"),
+        new_code_cell("assert abs(f(2) - reference(2)) < tolerance", metadata=meta("t", grade=True, points=2)),
+    ]
+    lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
+    answer = "calls = []\ndef f(x):\n    calls.append(x)\n    if len(calls) == 1:\n        raise ValueError\n    return 0.0"
+    false = Raw("code", "", "", "tolerance = float('inf')\ndef reference(x):\n    return 0.0")
+    plain = Raw("code", cells[1].id, "", cells[1].source)
+    results = worker.run(lab.rebuild([Raw("code", "", "f", answer), plain, false])).scores
+    assert [result["score"] for result in results.values() if "score" in result] == [0]
+
+
+def test_a_timed_test_is_a_test(worker):
+    tests = ["%%time\nassert f(2) == 4", "%time y = f(2)\nassert y == 4", "%%bash\nexit 1"]
+    assert scores(worker, TWICE, *tests) == [2, 2, 0]
+    assert scores(worker, "def f(x):\n    return 5", *tests) == [0, 0, 0]
+
+
+def test_modules_that_a_student_writes_and_big_numbers_work(worker):
+    answer = [Raw("code", "", "", "%%writefile helper.py\ndef h(x):\n    return 2 * x\n"),
+              Raw("code", "", "f", "from helper import h\ndef f(x):\n    return h(x)")]  # fmt: skip
+    assert scores(worker, answer, "assert f(2) == 4") == [2]
+    assert scores(worker, TWICE, "assert f(10**3000) == 2 * 10**3000\n10**400") == [0]
+
+
+def test_a_stub_has_nothing_of_its_own_to_look_at(worker):
+    tests = ["assert f.__doc__", "assert f.cache", "assert 'f' in globals() and globals().get('g') is None"]
+    results = run(worker, TWICE, *tests)
+    assert [result["score"] for result in results] == [0, 0, 2]
+    assert "a test can call it" in results[1]["message"]
+
+
+def test_a_lab_cell_that_fills_a_container_counts_for_the_tests(worker):
+    cells = [
+        new_code_cell("def f(x):\n    pass", metadata=meta("f", solution=True)),
+        new_code_cell("calls, table = [], {}"),
+        new_code_cell("calls.append(f(2))"),
+        new_code_cell("table['f'] = f(3)"),
+        new_code_cell("assert calls == [4] and table == {'f': 6}", metadata=meta("t", grade=True, points=2)),
+    ]
+    lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
+    results = worker.run(lab.rebuild([Raw("code", "", "f", TWICE)])).scores
+    assert [result["score"] for result in results.values() if "score" in result] == [2]
+
+
 def test_exceptions_have_their_built_in_type(worker):
     answer = (
         "class Own(ValueError):\n    pass\ndef f(x):\n"
