@@ -19,6 +19,7 @@ NEEDS_A_PERSON = 3  # exit status: everything was graded that can be, and someth
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rnncourse")
 def main():
     """Build, check and grade the course on recurrent networks."""
 
@@ -42,6 +43,8 @@ def labs():
     from rnncourse.grading.release import release
 
     config = _config(Path())
+    if not course.labs(config):
+        raise click.ClickException(f"no lab in {config.CourseDirectory.source_directory}: solutions/LAB/LAB.ipynb")
     for lab in tqdm(course.labs(config), desc="labs", unit="lab", leave=False):
         with _plain_errors():
             changed = release(config, lab)
