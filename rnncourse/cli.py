@@ -48,7 +48,7 @@ def labs():
     for lab in tqdm(course.labs(config), desc="labs", unit="lab", leave=False):
         with _plain_errors():
             changed = release(config, lab)
-        click.echo(f"labs/{lab}: {'written' if changed else 'up to date'}")
+        tqdm.write(f"labs/{lab}: {'written' if changed else 'up to date'}")
 
 
 @main.command()

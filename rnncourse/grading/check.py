@@ -8,6 +8,7 @@ import nbformat
 from rnncourse.grading.engine import Engine, Worker
 from rnncourse.grading.libraries import LIBRARIES
 from rnncourse.grading.notebook import Lab
+from rnncourse.grading.score import error_of
 
 TIMEOUT = 20  # seconds a cell may run, as in nbgrader_config.py
 
@@ -52,16 +53,10 @@ def check(path: Path, engine: Engine) -> list[Check]:
         result = results.get(i, {"score": 0.0, "message": "the run ended before this test", "outputs": [], "fault": ""})
         if i in tests:
             checks.append(Check(cell.id, cell.points, result["score"] >= cell.points, result["message"]))
-        elif error := _error(result):
+        elif error := result["fault"] or error_of(result):
             first = next(filter(str.strip, cell.source.splitlines()), "")
             checks.append(Check(cell.id or f"the cell {first[:40]!r}", 0.0, False, error))
     return checks
-
-
-def _error(result: dict) -> str:
-    """How a cell that is no test failed; it explains what the tests below it say."""
-    errors = [f"{output['ename']}: {output['evalue']}" for output in result["outputs"] if output["output_type"] == "error"]
-    return result["fault"] or "".join(errors[:1])
 
 
 def _has_code(source: str) -> bool:

@@ -47,10 +47,9 @@ def grade(worker: Worker, lab: Lab, path: Path, course: Path, who: tuple[str, st
     Raises:
         NoIsolation: students' code can't be isolated here.
     """
-    data, problem = b"", ""
+    data, problem = collect.regular(path, MAX_BYTES) or b"", ""
     try:
         submitted = read(path)
-        data = collect.regular(path, MAX_BYTES) or b""
         if not {raw.grade_id for raw in submitted} & {cell.id for cell in lab.cells if cell.id}:
             problem = f"{path.name} has none of this lab's cells"
     except Unreadable as reason:

@@ -67,7 +67,7 @@ def once(job: dict, keeper: Keeper, emit) -> None:
     """One run from the first cell to the last that shows something about the student."""
     student = Student(keeper, job)
     names = Names(student)
-    refused: dict[str, str] = {}
+    failed: dict[str, str] = {}  # why a name is missing, by name
     kept = 0
     last = max((i for i, cell in enumerate(job["cells"]) if cell["kind"] not in ("instructor", "text")), default=-1)
     with tempfile.TemporaryDirectory(dir=job["scratch"]) as folder:
@@ -82,12 +82,11 @@ def once(job: dict, keeper: Keeper, emit) -> None:
             result = {"index": index, "outputs": [], "fault": ""}
             if cell["kind"] == "test":
                 _seed(job["seed"], cell["id"])
-                result |= test(cell, names, student, refused)
+                result |= test(cell, names, student, failed)
             else:
                 theirs = cell["kind"] != "instructor"
                 try:
                     if reason := job["refused"].get(index):
-                        refused |= dict.fromkeys(cell["defines"], reason)
                         raise Fault(reason)
                     with _clock(student.deadline - time.monotonic()):  # to read what came can take long, too
                         outputs = clean(student.run(cell["source"], theirs), KEPT_OUTPUTS - kept)
@@ -100,6 +99,8 @@ def once(job: dict, keeper: Keeper, emit) -> None:
                     result["fault"] = student.public or str(fault)  # never what a student chose: it may know hidden tests
                 if theirs:
                     names.hand_over(cell["defines"])
+                    if why := result["fault"] or error_of(result):
+                        failed |= dict.fromkeys(cell["defines"], f"the cell {cell['id']} failed: {why}")
                     _quietly(cell["imports"], names, job)
                 elif not _is_demo(cell["source"], names):
                     _quietly(cell["source"], names, job)
@@ -108,7 +109,13 @@ def once(job: dict, keeper: Keeper, emit) -> None:
         os.chdir("/")
 
 
-def test(cell: dict, names: Names, student: Student, refused: dict[str, str]) -> dict:
+def error_of(result: dict) -> str:
+    """The error that a cell of a student's ended with, or an empty string."""
+    errors = [f"{output['ename']}: {output['evalue']}" for output in result["outputs"] if output["output_type"] == "error"]
+    return "".join(errors[:1])
+
+
+def test(cell: dict, names: Names, student: Student, failed: dict[str, str]) -> dict:
     """Run a test cell here, and say what it earned and why not more."""
     points, source = cell["points"], cell["source"]
     error, value, tree = None, None, ast.Module([], [])
@@ -139,7 +146,7 @@ def test(cell: dict, names: Names, student: Student, refused: dict[str, str]) ->
     message = message_of(error, source, line)
     if student.fault:
         message = student.fault
-    for name, reason in refused.items():
+    for name, reason in failed.items():
         if name == missing or f"name '{name}'" in str(missing):
             message = reason
     hidden = is_hidden(source, line)

@@ -73,7 +73,7 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
     with wire.makefile("rwb") as lines:
         for line in lines:
             job = json.loads(line)
-            for _ in range(2):  # again, where the sandbox has died of something else
+            for _ in range(3):  # again, where the sandbox has died of something else
                 if keeper and keeper.rules != job["forbid"]:
                     keeper.close()
                     keeper = None
@@ -87,6 +87,7 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
                 keeper = None
                 if status != NO_SANDBOX:
                     break
+                time.sleep(0.5)  # one that is dying still takes a message
             lines.write(json.dumps({"results": results, "complete": status == 0}).encode() + b"\n")
             lines.flush()
     if keeper:
