@@ -113,7 +113,8 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
                     continue
                 fingerprint = f"{lab_print}:{submission.fingerprint()}"
                 old, standing = read_result(folder, submission), standings.get((submission.student, name))
-                if student or not old or old.fingerprint != fingerprint or not standing:
+                is_there = (folder / "autograded" / submission.student / name / f"{name}.ipynb").exists()
+                if student or not (old and standing and is_there) or old.fingerprint != fingerprint:
                     to_do.append((submission, fingerprint))
                 else:
                     (results if old.standing == standing else changed).append(old)

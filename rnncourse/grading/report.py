@@ -145,7 +145,7 @@ class Books:
         page = Path(self.coursedir.format_path(self.coursedir.feedback_directory, student, lab), f"{lab}.html")
         write_whole(page, feedback.page(notebook, names))
         run, waiting = notebook.metadata["rnncourse"], names["waiting"]
-        notes = [run["problem"], *[f"{name}: a person grades it" for name in waiting], run["note"]]
+        notes = [run["problem"], *[f"{name}: a person grades it" for name in waiting], run.get("note", "")]
         standing = standings(self.gb.db.connection(), student, lab)[student, lab]
         result = Result(
             student, lab, max(0.0, names["score"] - (names["late_penalty"] or 0.0)), names["max_score"],
