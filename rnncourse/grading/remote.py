@@ -165,7 +165,8 @@ class Stub:
         self._student, self._handle, self.__name__, self.__doc__ = student, handle, name, None
 
     def __getattr__(self, name):
-        raise AttributeError(f"{self.__name__} is the student's: a test can call it, but not look at its {name}")
+        own = vars(self).get("__name__", "a function")  # which a copy in the making has not yet
+        raise AttributeError(f"{own} is the student's: a test can call it, but not look at its {name}")
 
     def __call__(self, /, *arguments, **keywords):
         _, value, changed, same = self._student.ask("call", self._handle, arguments, keywords)
