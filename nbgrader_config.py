@@ -7,16 +7,16 @@ c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "labs"
 c.ClearSolutions.code_stub = {"python": 'raise NotImplementedError("your code here")'}
 # Rebuild, run and score with this course's own engine, whoever calls nbgrader.
-c.Autograde.exporter_class = "rnncourse.grading.plugin.Grader"
+c.Autograde.exporter_class = "rnncourse.grading.books.plugin.Grader"
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = [
-    "rnncourse.grading.plugin.SaveScores",
+    "rnncourse.grading.books.plugin.SaveScores",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.GenerateFeedback.exporter_class = "rnncourse.grading.plugin.FeedbackPage"
+c.GenerateFeedback.exporter_class = "rnncourse.grading.books.plugin.FeedbackPage"
 c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
 # The formgrader shows what students' cells put out: no script of theirs runs in it.
 c.HTMLExporter.sanitize_html = True

@@ -30,8 +30,8 @@ import nbformat
 from tqdm import tqdm
 
 from rnncourse.cost import processor
-from rnncourse.grading.course import course_config
-from rnncourse.grading.release import register
+from rnncourse.grading.books.course import course_config
+from rnncourse.grading.books.release import register
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))

@@ -21,16 +21,17 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from rnncourse.attention import additive_scores, tanh_scores
 from rnncourse.bptt import weight_gradient
 from rnncourse.cost import processor
 from rnncourse.fast import product, step_product
 from rnncourse.gru import GRU
+from rnncourse.linear import minGRU
 from rnncourse.lstm import LSTM
 from rnncourse.recurrence import RNN
-from rnncourse.s4d import S4D, s4d_kernel, s4d_kernel_direct
-from rnncourse.scan import linear_scan
-from rnncourse.ssm import minGRU, selective_scan, selective_scan_sequential
+from rnncourse.seq2seq.attention import additive_scores, tanh_scores
+from rnncourse.ssm import selective_scan, selective_scan_sequential
+from rnncourse.ssm.s4d import S4D, s4d_kernel, s4d_kernel_direct
+from rnncourse.ssm.scan import linear_scan
 
 RESULTS = Path(__file__).with_name("results")
 WARM_UP = 2

@@ -39,8 +39,8 @@ def notebooks(files):
 @main.command()
 def labs():
     """Write labs/, what students receive, from solutions/."""
-    from rnncourse.grading import course
-    from rnncourse.grading.release import release
+    from rnncourse.grading.books import course
+    from rnncourse.grading.books.release import release
 
     config = _config(Path())
     if not course.labs(config):
@@ -55,14 +55,14 @@ def labs():
 @click.argument("notebook", type=click.Path(path_type=Path))
 def check(notebook):
     """Run the visible tests of a lab's NOTEBOOK at home; the notebook stays as it is."""
-    from rnncourse.grading.engine import Engine
-    from rnncourse.grading.libraries import mentioned
+    from rnncourse.grading.judge.engine import Engine
+    from rnncourse.grading.judge.libraries import mentioned
 
     if not notebook.is_file():
         raise click.ClickException(f"{notebook}: there is no such file")
     engine = Engine(isolated=False, cwd=notebook.absolute().parent, libraries=mentioned(notebook))
     with closing(engine):  # warms up while we import
-        from rnncourse.grading.check import check
+        from rnncourse.grading.books.check import check
 
         with _plain_errors(), Console(stderr=True).status(f"running {escape(notebook.name)}"):
             checks = check(notebook, engine)
@@ -93,11 +93,11 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
 
     Exit status 0: all is graded; 3: something needs a person, as the table says.
     """
-    from rnncourse.grading import course
-    from rnncourse.grading.collect import strays, submissions, text
-    from rnncourse.grading.engine import Engine
-    from rnncourse.grading.libraries import mentioned
-    from rnncourse.grading.result import Result, read_result, read_standings
+    from rnncourse.grading.books import course
+    from rnncourse.grading.books.collect import strays, submissions, text
+    from rnncourse.grading.books.result import Result, read_result, read_standings
+    from rnncourse.grading.judge.engine import Engine
+    from rnncourse.grading.judge.libraries import mentioned
 
     config = _config(folder)
     known = course.labs(config)
@@ -126,7 +126,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
         raise click.ClickException(f"nothing handed in: no folder {where}")
     with _plain_errors():
         if changed:
-            from rnncourse.grading.report import publish_again
+            from rnncourse.grading.books.report import publish_again
 
             results += tqdm(publish_again(config, changed), total=len(changed), desc="write anew", unit="submission")
         if to_do:
@@ -134,7 +134,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
             needed = mentioned(*(source / name / f"{name}.ipynb" for name in {submission.lab for submission, _ in to_do}))
             engine = Engine(course.own_folders(folder, source), not no_isolation, libraries=needed)
             with closing(engine):  # warms up while we import
-                from rnncourse.grading.report import grade_all
+                from rnncourse.grading.books.report import grade_all
 
                 workers = min(workers or len(os.sched_getaffinity(0)), len(to_do))
                 with closing(grade_all(config, to_do, engine, workers, seed)) as fresh:
@@ -149,7 +149,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
 
 
 def _print_scores(results):
-    from rnncourse.grading.collect import text
+    from rnncourse.grading.books.collect import text
 
     table = Table("lab", "student", "score", "a person", "note")
     for r in results:
@@ -171,7 +171,7 @@ def _print_scores(results):
 
 
 def _config(folder: Path):
-    from rnncourse.grading.course import course_config
+    from rnncourse.grading.books.course import course_config
 
     if not Path("nbgrader_config.py").exists():
         raise click.ClickException(f"no nbgrader_config.py in {Path.cwd()}: run this in the course's folder")

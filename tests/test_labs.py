@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from rnncourse.grading.course import course_config, labs
-from rnncourse.grading.release import release
+from rnncourse.grading.books.course import course_config, labs
+from rnncourse.grading.books.release import release
 from tests import stock
 from tests.mistakes import classroom, submission
 

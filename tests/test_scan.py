@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 from torch.autograd import gradcheck, gradgradcheck
 
-from rnncourse.scan import associative_scan, compose_affine, linear_scan, linear_scan_sequential
+from rnncourse.ssm.scan import associative_scan, compose_affine, linear_scan, linear_scan_sequential
 
 METHODS = ["sequential", "hillis_steele", "blelloch"]
 # One step; odd; long enough for chunks, with steps left over; for chunks of chunks; several trailing dimensions; empty

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from rnncourse.linear import linear_attention, linear_attention_recurrent, linear_attention_step, minGRU, minLSTM
 from rnncourse.recurrence import LanguageModel, sample
 from rnncourse.ssm import (
     S4D,
@@ -17,11 +18,6 @@ from rnncourse.ssm import (
     discretize,
     hippo_legs,
     krylov,
-    linear_attention,
-    linear_attention_recurrent,
-    linear_attention_step,
-    minGRU,
-    minLSTM,
     s4d_kernel,
     s4d_kernel_direct,
     selective_scan,

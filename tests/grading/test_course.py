@@ -14,8 +14,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from rnncourse.grading.collect import MAX_FILES, Submission
-from rnncourse.grading.gradebook import reset
+from rnncourse.grading.books.collect import MAX_FILES, Submission
+from rnncourse.grading.books.gradebook import reset
 from tests.grading.course import HONEST, ROOT, Course
 
 WRONG = HONEST | {"double": "def double(x):\n    return 3 * x"}

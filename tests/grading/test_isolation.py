@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from rnncourse.grading.engine import Engine, Worker
+from rnncourse.grading.judge.engine import Engine, Worker
 from tests.grading.test_score import run
 
 

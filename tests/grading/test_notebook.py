@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from rnncourse.grading.notebook import MAX_BYTES, MAX_CELLS, Lab, Raw, Unreadable, parse, read
+from rnncourse.grading.judge.notebook import MAX_BYTES, MAX_CELLS, Lab, Raw, Unreadable, parse, read
 from tests.grading.course import HONEST, lab
 
 LAB = Lab(lab())

@@ -4,9 +4,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from rnncourse.grading.engine import LIMITS, Engine, Worker
-from rnncourse.grading.grade import grade
-from rnncourse.grading.notebook import Lab, Raw
+from rnncourse.grading.judge.engine import LIMITS, Engine, Worker
+from rnncourse.grading.judge.grade import grade
+from rnncourse.grading.judge.notebook import Lab, Raw
 from tests.grading.course import meta
 
 
@@ -179,7 +179,7 @@ def test_what_is_not_to_be_written_is_not(worker):
 @pytest.mark.parametrize("reply", ["{0: (x, {0: ([7], {})})}", "{0: 3}", "{9: (x, {})}", "{0: (x, {0: (['no'], {})})}"])
 def test_a_false_account_of_changes_is_no_answer(worker, reply):
     answer = f"""
-from rnncourse.grading import student
+from rnncourse.grading.cell import student
 encode = student.encode
 def lie(value, refer=None):
     x = [5]

@@ -4,7 +4,7 @@ family: scoring
 score: 0
 """
 # %% double
-from rnncourse.grading import student
+from rnncourse.grading.cell import student
 
 encode = student.encode
 student.encode = lambda value, refer=None: encode((np.array([1, 2]), *value[1:]), refer)

@@ -1,4 +1,4 @@
-"""linear_rnn: minGRU, minLSTM and linear attention against their papers' forms."""
+"""linear: minGRU, minLSTM and linear attention against their papers' forms."""
 
 
 import numpy as np
@@ -8,7 +8,7 @@ from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional as F
 
-from rnncourse.ssm import (
+from rnncourse.linear import (
     linear_attention,
     linear_attention_recurrent,
     linear_attention_step,

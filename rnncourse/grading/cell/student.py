@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.random
 
-from rnncourse.grading import forbid
+from rnncourse.grading.cell import forbid
 from rnncourse.grading.wire import NotPlain, Wire, decode, encode
 
 KEPT_TEXT = 64 << 10  # characters of each output stream of a cell

@@ -13,8 +13,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnncourse.grading.libraries import LIBRARIES
-from rnncourse.grading.sandbox import ENVIRONMENT, NoIsolation
+from rnncourse.grading.cell.sandbox import ENVIRONMENT, NoIsolation
+from rnncourse.grading.judge.libraries import LIBRARIES
 
 LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
 NOTEBOOK = 5  # times the time of a cell: the time of a notebook
@@ -44,7 +44,7 @@ class Engine:
         self.libraries, self.options = libraries, json.dumps(options | {"libraries": libraries})
         execution = "autograde" if cwd is None else "validate"  # labs written for nbgrader ask
         self.environment = os.environ | ENVIRONMENT | {"NBGRADER_EXECUTION": execution, "MPLBACKEND": "Agg"}
-        path = [str(Path(__file__).parents[2]), *filter(None, [self.environment.get("PYTHONPATH")])]
+        path = [str(Path(__file__).parents[3]), *filter(None, [self.environment.get("PYTHONPATH")])]
         self.environment["PYTHONPATH"] = os.pathsep.join(path)
         self.lock = threading.Lock()
         self.start()
@@ -53,7 +53,7 @@ class Engine:
         self.ready = False
         self.control, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "rnncourse.grading.worker", str(theirs.fileno()), self.options]
+            command = [sys.executable, "-m", "rnncourse.grading.judge.worker", str(theirs.fileno()), self.options]
             self.process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )

@@ -3,7 +3,7 @@
 import ast
 import traceback
 
-from rnncourse.grading.remote import KEPT
+from rnncourse.grading.judge.remote import KEPT
 
 BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, inspect, make_url, text
 from traitlets.config import Config
 
-from rnncourse.grading.collect import Submission
+from rnncourse.grading.books.collect import Submission
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ Equations
     h_t = Ā h_{t-1} + B̄ x_t,  y_t = C h_t + D x_t                          `discretize`, `ssm_step`, `LinearSSM`
     y = K * x with K_l = C Ā^l B̄, l = 0 … T−1                              `LinearSSM(mode="convolution")`
 
-The diagonal layer is in `s4d`, coefficients that depend on the input in `selective` (Mamba) and `linear_rnn` (minimal
-gated networks, linear attention). Their names can be had from here.
+The diagonal layer is in `s4d`, coefficients that depend on the input in `selective` (Mamba).
 
 Sources: Gu, Dao, Ermon, Rudra, Ré, "HiPPO: recurrent memory with optimal polynomial projections" (2020); Gu, Goel, Ré,
 "Efficiently modeling long sequences with structured state spaces" (2022), S4.
@@ -19,16 +18,8 @@ Sources: Gu, Dao, Ermon, Rudra, Ré, "HiPPO: recurrent memory with optimal polyn
 import torch
 from torch import Tensor, nn
 
-from rnncourse.linear_rnn import linear_attention, linear_attention_recurrent, linear_attention_step, minGRU, minLSTM
-from rnncourse.s4d import S4D, causal_convolution, s4d_kernel, s4d_kernel_direct
-from rnncourse.scan import associative_scan, check, check_sequence, check_size, check_step, describe
-from rnncourse.selective import Mamba, selective_scan, selective_scan_sequential
-
-__all__ = [
-    "S4D", "LinearSSM", "Mamba", "causal_convolution", "discretize", "hippo_legs", "krylov", "linear_attention",
-    "linear_attention_recurrent", "linear_attention_step", "minGRU", "minLSTM", "s4d_kernel", "s4d_kernel_direct",
-    "selective_scan", "selective_scan_sequential", "ssm_step",
-]  # fmt: skip
+from rnncourse.ssm.s4d import causal_convolution
+from rnncourse.ssm.scan import associative_scan, check, check_sequence, check_size, check_step, describe
 
 
 def hippo_legs(N: int, device=None, dtype=None) -> tuple[Tensor, Tensor]:

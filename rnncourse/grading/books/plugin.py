@@ -19,11 +19,11 @@ from nbgrader.preprocessors import SaveAutoGrades
 from nbgrader.utils import find_all_files, parse_utc
 from traitlets import Bool, default
 
-from rnncourse.grading import collect, feedback, gradebook
-from rnncourse.grading.course import own_folders
-from rnncourse.grading.engine import Engine, Worker
-from rnncourse.grading.grade import grade
-from rnncourse.grading.notebook import Lab
+from rnncourse.grading.books import collect, feedback, gradebook
+from rnncourse.grading.books.course import own_folders
+from rnncourse.grading.judge.engine import Engine, Worker
+from rnncourse.grading.judge.grade import grade
+from rnncourse.grading.judge.notebook import Lab
 
 _workers: dict[tuple, Worker] = {}
 

@@ -22,12 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rnncourse.grading import forbid
-from rnncourse.grading.failure import BEGIN, hint_of, is_hidden, line_of, message_of, without_hidden
-from rnncourse.grading.outputs import clean
-from rnncourse.grading.remote import Fault, Names, OverTime, Student
-from rnncourse.grading.sandbox import Keeper
-from rnncourse.grading.source import parsed
+from rnncourse.grading.cell import forbid
+from rnncourse.grading.cell.sandbox import Keeper
+from rnncourse.grading.judge.failure import BEGIN, hint_of, is_hidden, line_of, message_of, without_hidden
+from rnncourse.grading.judge.outputs import clean
+from rnncourse.grading.judge.remote import Fault, Names, OverTime, Student
+from rnncourse.grading.judge.source import parsed
 
 KEPT_OUTPUTS = 4 << 20  # characters of all outputs of a notebook
 

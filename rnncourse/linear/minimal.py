@@ -1,4 +1,4 @@
-"""Recurrences linear in their state: minimal gated networks and linear attention (chapter `ssm`).
+"""Recurrences linear in their state: minimal gated networks and linear attention (chapter `linear`).
 
 Symbols
     x_t (B, D)  input      h_t (B, H)  state      z_t, f_t, i_t (B, H)  gates and h̃_t (B, H)  candidate, of x_t alone
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnncourse.scan import check, check_sequence, check_size, check_step, describe, linear_scan
+from rnncourse.ssm.scan import check, check_sequence, check_size, check_step, describe, linear_scan
 
 
 class MinimalRNN(nn.Module):

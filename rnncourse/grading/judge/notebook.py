@@ -16,8 +16,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from rnncourse.grading.collect import STAMP, regular
-from rnncourse.grading.source import defined
+from rnncourse.grading.books.collect import STAMP, regular
+from rnncourse.grading.judge.source import defined
 
 MAX_BYTES = 32 << 20  # of a submitted notebook
 MAX_CELLS = 2000

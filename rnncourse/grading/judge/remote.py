@@ -13,7 +13,7 @@ import types
 
 import numpy as np
 
-from rnncourse.grading.sandbox import Keeper, NoIsolation
+from rnncourse.grading.cell.sandbox import Keeper, NoIsolation
 from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, encode
 
 KEPT = 2000  # characters of a message

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import nbformat
 
-from rnncourse.grading.engine import Engine, Worker
-from rnncourse.grading.libraries import LIBRARIES
-from rnncourse.grading.notebook import Lab
-from rnncourse.grading.score import error_of
+from rnncourse.grading.judge.engine import Engine, Worker
+from rnncourse.grading.judge.libraries import LIBRARIES
+from rnncourse.grading.judge.notebook import Lab
+from rnncourse.grading.judge.score import error_of
 
 TIMEOUT = 20  # seconds a cell may run, as in nbgrader_config.py
 

@@ -7,7 +7,7 @@ import jinja2
 import nh3
 from nbformat import NotebookNode
 
-from rnncourse.grading.collect import text
+from rnncourse.grading.books.collect import text
 
 _PICTURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff", "image/svg+xml": b"<"}
 MAX_TAGS = 1000  # of a table: to clean ill-nested ones takes time and room that grow with their square

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnncourse.scan import check, check_sequence, check_size, check_step, describe, run_eagerly, sweep
+from rnncourse.ssm.scan import check, check_sequence, check_size, check_step, describe, run_eagerly, sweep
 
 
 def selective_scan_sequential(u, delta, A, B, C, D=None, h0=None, return_state=False):

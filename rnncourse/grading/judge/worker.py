@@ -17,10 +17,11 @@ import time
 import traceback
 from pathlib import Path
 
-from rnncourse.grading import score, walls
-from rnncourse.grading.failure import without_hidden
-from rnncourse.grading.libraries import load
-from rnncourse.grading.sandbox import Keeper, NoIsolation, Sandbox
+from rnncourse.grading.cell import walls
+from rnncourse.grading.cell.sandbox import Keeper, NoIsolation, Sandbox
+from rnncourse.grading.judge import score
+from rnncourse.grading.judge.failure import without_hidden
+from rnncourse.grading.judge.libraries import load
 
 RUNS = 2  # of a notebook, at most
 NO_SANDBOX = 2  # exit status of a scoring process whose sandbox is gone

@@ -23,7 +23,7 @@ from nbgrader.api import (
 )
 from sqlalchemy import bindparam, insert, select, update
 
-from rnncourse.grading.notebook import Cell
+from rnncourse.grading.judge.notebook import Cell
 
 # `who` is a student's id, `lab` and `name` are the names of a lab and its notebook, `entry` is the key of a submitted notebook.
 _LAB = select(Assignment.id).where(Assignment.name == bindparam("lab")).scalar_subquery()

@@ -19,14 +19,8 @@ sequence prediction with recurrent neural networks" (2015).
 import torch
 from torch import Tensor, nn
 
-from rnncourse.attention import AdditiveAttention, Memory, additive_scores, tanh_scores
 from rnncourse.layers import Recurrent, check_lengths, padding_mask
-from rnncourse.search import Hypothesis, beam_search, edit_distance, error_rate, greedy
-
-__all__ = [
-    "AdditiveAttention", "Decoder", "Encoder", "Hypothesis", "Memory", "Seq2Seq", "additive_scores", "beam_search",
-    "edit_distance", "error_rate", "greedy", "tanh_scores",
-]  # fmt: skip
+from rnncourse.seq2seq.attention import AdditiveAttention, Memory
 
 
 class Encoder(nn.Module):

@@ -12,10 +12,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from rnncourse.grading import collect
-from rnncourse.grading.engine import Worker, WorkerEnded
-from rnncourse.grading.failure import BEGIN
-from rnncourse.grading.notebook import MAX_BYTES, Cell, Lab, Unreadable, read
+from rnncourse.grading.books import collect
+from rnncourse.grading.judge.engine import Worker, WorkerEnded
+from rnncourse.grading.judge.failure import BEGIN
+from rnncourse.grading.judge.notebook import MAX_BYTES, Cell, Lab, Unreadable, read
 
 NOT_REACHED = "the run ended before this test"
 

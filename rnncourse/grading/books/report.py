@@ -16,13 +16,13 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
-from rnncourse.grading import feedback, gradebook
-from rnncourse.grading.collect import STAMP, Submission, received, stamp
-from rnncourse.grading.engine import Engine, Worker
-from rnncourse.grading.grade import Graded, grade, seed_of
-from rnncourse.grading.plugin import lab_of
-from rnncourse.grading.release import register
-from rnncourse.grading.result import Result, forget_result, standings, write_result, write_whole
+from rnncourse.grading.books import feedback, gradebook
+from rnncourse.grading.books.collect import STAMP, Submission, received, stamp
+from rnncourse.grading.books.plugin import lab_of
+from rnncourse.grading.books.release import register
+from rnncourse.grading.books.result import Result, forget_result, standings, write_result, write_whole
+from rnncourse.grading.judge.engine import Engine, Worker
+from rnncourse.grading.judge.grade import Graded, grade, seed_of
 
 
 def grade_all(

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnncourse.scan import check, check_sequence, check_size, check_step, describe
+from rnncourse.ssm.scan import check, check_sequence, check_size, check_step, describe
 
 
 def causal_convolution(K: Tensor, x: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class Sandbox:
                 _without_walls(theirs, environment, cwd)
             theirs.close()
             return
-        command = [*_walls(hidden), sys.executable, "-m", "rnncourse.grading.server", str(theirs.fileno())]
+        command = [*_walls(hidden), sys.executable, "-m", "rnncourse.grading.cell.server", str(theirs.fileno())]
         with theirs:
             self.process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/"
@@ -158,7 +158,7 @@ def _reply(control: socket.socket) -> dict:
 
 def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Path | None) -> None:
     """In a fork: be the server, with the rights and the folders of whoever runs it."""
-    from rnncourse.grading import server
+    from rnncourse.grading.cell import server
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C ends the parent, and the closed socket tells it to end its child
     mine = ("HOME", "TMPDIR", "USER", "MPLCONFIGDIR")
@@ -194,7 +194,7 @@ def _walls(hidden: tuple[Path, ...]) -> list[str]:
     for path in hidden:
         if any(path.is_relative_to(system) for system in seen):
             walls += ["--tmpfs", str(path)]
-    for path in {Path(p): None for p in (sys.prefix, sys.base_prefix, *_site_packages(), Path(__file__).parents[1])}:
+    for path in {Path(p): None for p in (sys.prefix, sys.base_prefix, *_site_packages(), Path(__file__).parents[2])}:
         if any(course.is_relative_to(path) for course in hidden):
             raise NoIsolation(f"{path}, which students' code must see, holds the course: move one of them, {CURE}")
         for parent in reversed(path.parents[:-1]):  # which bwrap would make for its own user alone
@@ -213,7 +213,7 @@ def _site_packages() -> list[str]:
 
 def _python_path() -> list[str]:
     """The folder of the package itself first: in the sandbox it holds nothing else."""
-    return [str(Path(__file__).parents[2]), *_site_packages()]
+    return [str(Path(__file__).parents[3]), *_site_packages()]
 
 
 def _cure(said: str) -> str:

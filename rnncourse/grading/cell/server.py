@@ -19,8 +19,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from rnncourse.grading import forbid, student, walls
-from rnncourse.grading.libraries import load
+from rnncourse.grading.cell import forbid, student, walls
+from rnncourse.grading.judge.libraries import load
 
 TICK = 0.05  # seconds between two looks at what the child uses
 
@@ -207,7 +207,7 @@ def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
 
 if __name__ == "__main__":
     # as a module of its own, so that students' pickles and tracebacks don't say __main__
-    from rnncourse.grading import server
+    from rnncourse.grading.cell import server
 
     server.main(int(sys.argv[1]))
     os._exit(0)

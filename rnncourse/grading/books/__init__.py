@@ -1,0 +1,1 @@
+"""What stands around a grading run: reads submissions, keeps grades, writes feedback; runs nothing of a student's."""
