@@ -85,6 +85,9 @@ test: lint $(HTML) $(LABS) ## all tests: package, labs, notebooks, browser
 
 lint: $(READY)
 	@ruff check --quiet .
+	@ruff format --quiet --check rnncourse/grading
+	@lint-imports --no-logo >.imports.log || { cat .imports.log >&2; exit 1; }
+	@rm .imports.log
 
 clean: ## remove what was built, but not .venv
 	@rm -rf _build demo node_modules book/vendor labs/.ready .npm.log

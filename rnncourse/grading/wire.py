@@ -1,8 +1,8 @@
 """The wire between the trusted process and the student's: framed messages of plain values, and nothing else.
 
-Both ends use this module; what arrives at the trusted end was written by an adversary. So there is no pickle: a value
-is a tag, a size and bytes; sizes and depth are checked before anything is allocated; and a value has exactly one of the
-types below, since an object of the student's would bring its own `__eq__`.
+Both ends use this module; what arrives at the trusted end was written by an adversary. So there is no
+pickle: a value is a tag, a size and bytes; sizes and depth are checked before anything is allocated; and a
+value has exactly one of the types below, since an object of the student's would bring its own `__eq__`.
 """
 
 import math
@@ -60,7 +60,8 @@ def encode(value, refer=None) -> bytes:
 
 
 def decode(data: bytes, resolve=None):
-    """The value of such bytes; `resolve` turns what `refer` gave into the value it names. Without it names are malformed.
+    """The value of such bytes; `resolve` turns what `refer` gave into the value it names. Without it names
+    are malformed.
 
     Raises:
         Malformed: the bytes are not what `encode` makes.
@@ -107,9 +108,9 @@ def _encode(value, out: bytearray, depth: int, refer) -> None:
         for key, item in value.items():
             _encode(key, out, depth - 1, refer)
             _encode(item, out, depth - 1, refer)
-    elif (kind is np.ndarray or (kind.__module__ == "numpy" and isinstance(value, np.generic))) and _ARRAY.fullmatch(
-        value.dtype.str
-    ):
+    elif (
+        kind is np.ndarray or (kind.__module__ == "numpy" and isinstance(value, np.generic))
+    ) and _ARRAY.fullmatch(value.dtype.str):
         _array(b"a" if kind is np.ndarray else b"g", value.dtype.str, value.shape, value.tobytes(), out)
     elif _is_tensor(kind, value):
         torch = sys.modules["torch"]
@@ -119,7 +120,9 @@ def _encode(value, out: bytearray, depth: int, refer) -> None:
     else:
         name = refer(value) if refer else None
         if name is None:
-            detail = f" of dtype {value.dtype}" if isinstance(value, np.ndarray) and kind is np.ndarray else ""
+            detail = (
+                f" of dtype {value.dtype}" if isinstance(value, np.ndarray) and kind is np.ndarray else ""
+            )
             raise NotPlain(f"{kind.__module__}.{kind.__qualname__}{detail}".removeprefix("builtins."))
         out += b"n"
         _encode(name, out, depth - 1, None)
@@ -185,7 +188,9 @@ class _Reader:
             items = [self.value(depth - 1, resolve) for _ in range(self.items())]
             return items if tag == b"l" else tuple(items)
         if tag == b"d":
-            return {self.value(depth - 1, resolve): self.value(depth - 1, resolve) for _ in range(self.items())}
+            return {
+                self.value(depth - 1, resolve): self.value(depth - 1, resolve) for _ in range(self.items())
+            }
         if tag in b"ag":
             dtype, shape, data = self.array()
             if not _ARRAY.fullmatch(dtype):
@@ -204,7 +209,9 @@ class _Reader:
 
             dtype = self.fitting(getattr(torch, dtype), shape, data)
             tensor = (
-                torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape) if len(data) else torch.empty(shape, dtype=dtype)
+                torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape)
+                if len(data)
+                else torch.empty(shape, dtype=dtype)
             )
             if dtype is torch.bool:
                 tensor = tensor.view(torch.uint8) != 0

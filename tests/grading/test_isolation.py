@@ -23,7 +23,7 @@ def inside(worker, expression):
     """The value of an expression there."""
     source = f"import os, socket, sys\ndef f(x):\n    return {expression}"
     (result,) = run(worker, source, "raise Exception(repr(f(0)))")
-    return result["message"].removeprefix("Exception: ")
+    return result.message.removeprefix("Exception: ")
 
 
 def test_it_is_nobody_without_any_right(worker):

@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from rnncourse.grading.judge.notebook import MAX_BYTES, MAX_CELLS, Lab, Raw, Unreadable, parse, read
+from rnncourse.grading.judge.notebook import MAX_CELLS, Lab, Raw, Unreadable, parse
 from tests.grading.course import HONEST, lab
 
 LAB = Lab(lab())
@@ -85,17 +85,3 @@ def test_bytes_that_are_no_notebook_are_refused_with_a_reason(data, why):
 def test_malformed_cells_are_passed_over():
     cells = [None, 3, {"source": 5}, {"metadata": 7, "source": ["a", 1, "b"], "cell_type": "code"}]
     assert parse(json.dumps({"cells": cells}).encode()) == [Raw("code", "", "", "ab")]
-
-
-def test_only_a_regular_file_of_a_sensible_size_is_read(tmp_path):
-    path = tmp_path / "small.ipynb"
-    with pytest.raises(Unreadable, match="missing"):
-        read(path)
-    path.symlink_to("/etc/passwd")
-    with pytest.raises(Unreadable, match="not a regular file"):
-        read(path)
-    path.unlink()
-    with open(path, "wb") as file:
-        file.truncate(MAX_BYTES + 1)
-    with pytest.raises(Unreadable, match="MiB"):
-        read(path)

@@ -5,7 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from rnncourse.grading.judge.engine import LIMITS, Engine, Worker
-from rnncourse.grading.judge.grade import grade
+from rnncourse.grading.judge.grade import HandedIn, grade
 from rnncourse.grading.judge.notebook import Lab, Raw
 from tests.grading.course import meta
 
@@ -29,11 +29,11 @@ def run(worker, answer, *tests, setup="import numpy as np\nimport torch", points
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
     raw = answer if isinstance(answer, list) else [Raw("code", "", "f", answer)]
     results = worker.run(lab.rebuild(raw), forbid, files, seed, timeout).scores
-    return [result for result in results.values() if "score" in result]
+    return [result for result in results.values() if result.score is not None]
 
 
 def scores(*arguments, **keywords):
-    return [result["score"] for result in run(*arguments, **keywords)]
+    return [result.score for result in run(*arguments, **keywords)]
 
 
 TWICE = "def f(x):\n    return 2 * x"
@@ -85,22 +85,26 @@ def f(x):
     os._exit(0)
 """
     results = run(worker, answer, *["f(1)"] * 3)
-    assert "more than 2 s of processor time" in results[-1]["message"]
+    assert "more than 2 s of processor time" in results[-1].message
 
 
-def test_a_run_that_ends_early_says_so(worker, tmp_path):
+def handed_in(cells) -> HandedIn:
+    """A submission of these cells by ada."""
+    notebook = nbformat.writes(new_notebook(cells=cells)).encode()
+    return HandedIn("ada", "lab", "lab.ipynb", notebook, "", {})
+
+
+def test_a_run_that_ends_early_says_so(worker):
     cells = [
         new_code_cell("def f(x):\n    raise NotImplementedError", metadata=meta("f", solution=True)),
         new_code_cell("import os\nos._exit(1)", metadata=meta("t", grade=True, points=1)),
     ]
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
-    path = tmp_path / "small.ipynb"
-    nbformat.write(new_notebook(cells=cells), path)
-    graded = grade(worker, lab, path, tmp_path, ("ada", "small"), {}, 20)
+    graded = grade(worker, lab, handed_in(cells), seed=1, timeout=20)
     assert (graded.problem, graded.complete) == ("the run ended early", False)
 
 
-def test_a_visible_message_may_rest_on_what_an_earlier_visible_test_set_up(worker, tmp_path):
+def test_a_visible_message_may_rest_on_what_an_earlier_visible_test_set_up(worker):
     cells = [
         new_code_cell("def f(x):\n    raise NotImplementedError", id="f", metadata=meta("f", solution=True)),
         new_code_cell("x = 2\nassert f(x) == 4", id="t0", metadata=meta("t0", grade=True, points=1)),
@@ -108,9 +112,7 @@ def test_a_visible_message_may_rest_on_what_an_earlier_visible_test_set_up(worke
     ]
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
     cells[0].source = "def f(x):\n    return x * x"
-    path = tmp_path / "lab.ipynb"
-    nbformat.write(new_notebook(cells=cells), path)
-    graded = grade(worker, lab, path, tmp_path, ("ada", "lab"), {}, 20)
+    graded = grade(worker, lab, handed_in(cells), seed=1, timeout=20)
     assert [cell.node.metadata.rnncourse.get("score") for cell in graded.cells[1:]] == [1, 0]
     assert graded.cells[2].node.metadata.rnncourse.message == "not twice 3"
 
@@ -173,7 +175,7 @@ assert y is x and x[0] == 1
 def test_what_is_not_to_be_written_is_not(worker):
     test = "x = np.ones(2)\nx.flags.writeable = False\nf(x)"
     (result,) = run(worker, "def f(x):\n    x *= 2", test)
-    assert result["score"] == 0 and "read-only" in result["message"]
+    assert result.score == 0 and "read-only" in result.message
 
 
 @pytest.mark.parametrize("reply", ["{0: (x, {0: ([7], {})})}", "{0: 3}", "{9: (x, {})}", "{0: (x, {0: (['no'], {})})}"])
@@ -189,7 +191,7 @@ def f(x):
     return 1
 """
     (result,) = run(worker, answer, "l = [[1]]\nassert f(l) == 1")
-    assert (result["score"], result["message"]) == (0, "the process sent what is no answer")
+    assert (result.score, result.message) == (0, "the process sent what is no answer")
 
 
 def test_a_lab_name_that_a_failing_statement_stands_before_is_not_the_students(worker):
@@ -203,7 +205,7 @@ def test_a_lab_name_that_a_failing_statement_stands_before_is_not_the_students(w
     false = Raw("code", "", "", "tolerance = float('inf')\ndef reference(x):\n    return 0.0")
     plain = Raw("code", cells[1].id, "", cells[1].source)
     results = worker.run(lab.rebuild([Raw("code", "", "f", answer), plain, false])).scores
-    assert [result["score"] for result in results.values() if "score" in result] == [0]
+    assert [result.score for result in results.values() if result.score is not None] == [0]
 
 
 def test_a_timed_test_is_a_test(worker):
@@ -222,8 +224,8 @@ def test_modules_that_a_student_writes_and_big_numbers_work(worker):
 def test_a_stub_has_nothing_of_its_own_to_look_at(worker):
     tests = ["assert f.__doc__", "assert f.cache", "assert 'f' in globals() and globals().get('g') is None"]
     results = run(worker, TWICE, *tests)
-    assert [result["score"] for result in results] == [0, 0, 2]
-    assert "a test can call it" in results[1]["message"]
+    assert [result.score for result in results] == [0, 0, 2]
+    assert "a test can call it" in results[1].message
 
 
 def test_a_lab_cell_that_fills_a_container_counts_for_the_tests(worker):
@@ -236,7 +238,7 @@ def test_a_lab_cell_that_fills_a_container_counts_for_the_tests(worker):
     ]
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
     results = worker.run(lab.rebuild([Raw("code", "", "f", TWICE)])).scores
-    assert [result["score"] for result in results.values() if "score" in result] == [2]
+    assert [result.score for result in results.values() if result.score is not None] == [2]
 
 
 def test_exceptions_have_their_built_in_type(worker):
@@ -305,7 +307,7 @@ def test_imports_of_a_solution_are_there_for_the_tests(worker):
     ]
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
     results = worker.run(lab.rebuild([Raw("code", "", "f", "math = 3\ndef f(x):\n    return x")])).scores
-    assert results[1]["score"] == 1
+    assert results[1].score == 1
 
 
 @pytest.mark.parametrize(
@@ -319,8 +321,8 @@ def test_imports_of_a_solution_are_there_for_the_tests(worker):
 )
 def test_a_fault_costs_the_cell_even_where_the_test_catches_everything(worker, answer, why):
     first, second = run(worker, answer, "try:\n    f(1)\nexcept BaseException:\n    pass", "assert np.ones(1) == 1", timeout=1)
-    assert (first["score"], second["score"]) == (0, 2)
-    assert why in first["message"]
+    assert (first.score, second.score) == (0, 2)
+    assert why in first.message
 
 
 def test_the_next_cell_has_a_fresh_process_at_the_same_point(worker):
@@ -343,8 +345,8 @@ def test_a_cell_that_ends_the_process_is_not_run_again(worker):
 
 def test_a_test_that_never_ends_is_stopped(worker):
     results = run(worker, TWICE, "while True: pass", "assert f(1) == 2", timeout=1)
-    assert [r["score"] for r in results] == [0, 2]
-    assert "ran over 1 s" in results[0]["message"]
+    assert [r.score for r in results] == [0, 2]
+    assert "ran over 1 s" in results[0].message
 
 
 def test_stderr_and_warnings_cost_nothing(worker):
@@ -362,7 +364,7 @@ def test_random_numbers_of_tests_come_from_the_seed(worker):
 
     def numbers(seed):
         shown = run(worker, TWICE, f"{test}raise Exception(got)", f"{test}raise Exception(got)", seed=seed)
-        return [result["message"] for result in shown]
+        return [result.message for result in shown]
 
     first = numbers(5)
     assert first == numbers(5)
@@ -380,15 +382,15 @@ def test_hints_are_the_authors_words_without_values(worker):
         "assert f(3) == 12345, 'seen'\n### BEGIN HIDDEN TESTS\nassert f(3) == 12345\n### END HIDDEN TESTS\n",
     ]
     results = run(worker, TWICE, *tests)
-    assert [r["where"] for r in results] == ["hidden", "hidden", "hidden", "visible"]
-    assert [r["hint"] for r in results] == ["n = …: wrong. Is it twice?", "Look at x.", "", "seen"]
+    assert [r.where for r in results] == ["hidden", "hidden", "hidden", "visible"]
+    assert [r.hint for r in results] == ["n = …: wrong. Is it twice?", "Look at x.", "", "seen"]
 
 
 def test_what_is_forbidden_costs_and_says_so(worker):
     answer = "import torch.nn as nn\ndef f(x):\n    return nn.Linear(1, 1)"
     (result,) = run(worker, answer, "f(1)", forbid=["torch.nn.Linear"])
-    assert result["score"] == 0
-    assert "this lab forbids torch.nn.Linear" in result["message"]
+    assert result.score == 0
+    assert "this lab forbids torch.nn.Linear" in result.message
 
 
 def test_files_of_the_lab_are_in_the_folder_of_both_sides(worker):
@@ -405,8 +407,8 @@ def test_magics_plots_and_outputs_are_kept_and_bounded(worker):
     cells = Lab(nbformat.from_dict(new_notebook(cells=[new_code_cell("", metadata=meta("f", solution=True))])))
     results = worker.run(cells.rebuild([Raw("code", "", "f", source)])).scores
     (result,) = results.values()
-    kinds = [output["output_type"] for output in result["outputs"]]
+    kinds = [output["output_type"] for output in result.outputs]
     assert kinds == ["stream", "execute_result", "display_data"]
-    assert len(result["outputs"][0]["text"]) < 70_000
-    assert result["outputs"][1]["data"]["text/plain"] == "42"
-    assert result["outputs"][2]["data"]["image/png"].startswith("iVBOR")
+    assert len(result.outputs[0]["text"]) < 70_000
+    assert result.outputs[1]["data"]["text/plain"] == "42"
+    assert result.outputs[2]["data"]["image/png"].startswith("iVBOR")

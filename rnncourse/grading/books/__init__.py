@@ -1,1 +1,3 @@
-"""What stands around a grading run: reads submissions, keeps grades, writes feedback; runs nothing of a student's."""
+"""What stands around a grading run: reads submissions, keeps grades, writes feedback; runs nothing of a
+student's.
+"""

@@ -1,4 +1,4 @@
-"""Run a lab at home: the visible tests of one notebook, as a student has it, with the grader's own engine."""
+"""Run a lab at home: the visible tests of a notebook as a student has it, with the grader's own engine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,16 @@ import nbformat
 from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.libraries import LIBRARIES
 from rnncourse.grading.judge.notebook import Lab
-from rnncourse.grading.judge.score import error_of
+from rnncourse.grading.judge.outcome import NOT_REACHED, Outcome
 
 TIMEOUT = 20  # seconds a cell may run, as in nbgrader_config.py
 
 
 @dataclass(frozen=True)
 class Check:
-    """What one test cell said, or a cell that is none and failed; `points` is what it is worth when it is graded."""
+    """What one test cell said, or a cell that is none and failed; `points` is what it is worth when it is
+    graded.
+    """
 
     task: str
     points: float
@@ -26,8 +28,8 @@ class Check:
 def check(path: Path, engine: Engine) -> list[Check]:
     """Run a lab's notebook, leaving the file as it is, and report each test cell that has something to see.
 
-    The notebook is all there is: its tests are taken as they stand in it, and it runs as the engine was started: for
-    a check at home with your own rights, as in Jupyter.
+    The notebook is all there is: its tests are taken as they stand in it, and it runs as the engine was
+    started: for a check at home with your own rights, as in Jupyter.
 
     Raises:
         ValueError: the file is no notebook, or has no tests.
@@ -44,16 +46,20 @@ def check(path: Path, engine: Engine) -> list[Check]:
         raise ValueError(f"{path}: no test cells, so this is not a lab of the course")
     worker = Worker(engine)
     try:
-        rules = [rule for rule in lab.forbid if rule.partition(".")[0] not in set(LIBRARIES) - set(engine.libraries)]
-        results = worker.run(lab.cells, rules, timeout=TIMEOUT).scores
+        rules = [
+            rule
+            for rule in lab.forbid
+            if rule.partition(".")[0] not in set(LIBRARIES) - set(engine.libraries)
+        ]
+        outcomes = worker.run(lab.cells, rules, timeout=TIMEOUT).scores
     finally:
         worker.close()
     checks = []
     for i, cell in enumerate(lab.cells):
-        result = results.get(i, {"score": 0.0, "message": "the run ended before this test", "outputs": [], "fault": ""})
+        outcome = outcomes.get(i, Outcome(i, score=0.0, message=NOT_REACHED))
         if i in tests:
-            checks.append(Check(cell.id, cell.points, result["score"] >= cell.points, result["message"]))
-        elif error := result["fault"] or error_of(result):
+            checks.append(Check(cell.id, cell.points, outcome.score >= cell.points, outcome.message))
+        elif error := outcome.fault or outcome.error:
             first = next(filter(str.strip, cell.source.splitlines()), "")
             checks.append(Check(cell.id or f"the cell {first[:40]!r}", 0.0, False, error))
     return checks

@@ -1,4 +1,4 @@
-"""Find what was handed in: `submitted/<student>/<lab>/`, read as it lies there and never followed out of it."""
+"""Find what was handed in: `submitted/<student>/<lab>/`, read as it lies there, never followed out of it."""
 
 import contextlib
 import hashlib
@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rnncourse.grading.judge.grade import HandedIn
+
+MAX_NOTEBOOK = 32 << 20
 MAX_FILES = 1000  # of a submission, and the bytes of all that is copied from it
 MAX_BYTES = 64 << 20
 STAMP = "timestamp.txt"  # where nbgrader looks for the time of hand-in
@@ -30,21 +33,54 @@ class Submission:
         return self.folder / f"{self.lab}.ipynb"
 
     def fingerprint(self) -> str:
-        """SHA-256 over names and contents of the files; links, devices and what is too big count by their name alone.
+        """SHA-256 over names and contents of the files; links, devices and what is too big count by their
+        name alone.
 
         Hidden files (Jupyter's checkpoints) and the time of hand-in don't count.
         """
-        digest = hashlib.sha256(regular(self.notebook, MAX_BYTES) or b"")  # which no number of other files may push out
+        digest = hashlib.sha256(
+            regular(self.notebook, MAX_BYTES) or b""
+        )  # which no number of other files may push out
         for name, data in files(self.folder).items():
             if name != STAMP and not any(part.startswith(".") for part in Path(name).parts):
                 digest.update(f"\0{name}\0".encode(errors="surrogateescape") + data)
         return digest.hexdigest()
 
 
+def read(submission: Submission, declared: list[str]) -> HandedIn:
+    """The notebook, and of the other files those that the lab has `declared`, as far as they are regular and
+    lie there.
+    """
+    path, folder = submission.notebook, submission.folder
+    data, problem = regular(path, MAX_NOTEBOOK), ""
+    if not os.path.lexists(path):
+        others = sorted(other.name for other in folder.glob("*") if other.name != STAMP)[:3]
+        problem = f"{path.name} is missing" + f"; there is: {', '.join(others)}" * bool(others)
+    elif data is None:
+        too_big = path.is_file() and path.lstat().st_size > MAX_NOTEBOOK
+        problem = (
+            f"{path.name} has over {MAX_NOTEBOOK >> 20} MiB"
+            if too_big
+            else f"{path.name} is not a regular file"
+        )
+    found = {name: regular(folder / name, MAX_BYTES) for name in declared if _lies_in(folder, name)}
+    found = {name: content for name, content in found.items() if content is not None}
+    return HandedIn(submission.student, submission.lab, path.name, data or b"", problem, found)
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    """Whether no part of a file's path is a link that leads elsewhere."""
+    return (folder / name).parent.resolve() == (folder.resolve() / name).parent
+
+
 def submissions(course: Path, lab: str) -> list[Submission]:
     """All hand-ins of a lab in a course folder, by student."""
     folders = sorted((course / "submitted").glob(f"*/{lab}"))
-    return [Submission(folder.parent.name, lab, folder) for folder in folders if folder.is_dir() and not folder.is_symlink()]
+    return [
+        Submission(folder.parent.name, lab, folder)
+        for folder in folders
+        if folder.is_dir() and not folder.is_symlink()
+    ]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -63,7 +99,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def regular(path: Path, limit: int) -> bytes | None:
-    """The contents of a regular file of at most so many bytes, and of nothing else: no link, no device, no pipe."""
+    """The contents of a regular file of at most so many bytes, and of nothing else: no link, no device, no
+    pipe.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -85,7 +123,11 @@ def strays(course: Path, labs: list[str]) -> list[str]:
         except OSError as error:
             found.append(f"{student}: {error.strerror}")
             continue
-        found += [f"{student / name}: no lab of that name" for name in names if name not in labs and not name.startswith(".")]
+        found += [
+            f"{student / name}: no lab of that name"
+            for name in names
+            if name not in labs and not name.startswith(".")
+        ]
     return found
 
 
@@ -126,11 +168,15 @@ def _write_stamp(folder: Path, time: datetime) -> None:
     temporary = folder / f".{STAMP}.part"
     with contextlib.suppress(OSError):
         temporary.unlink(missing_ok=True)
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "w") as file:
+        with open(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "w"
+        ) as file:
             file.write(f"{time.replace(tzinfo=None)} UTC\n")
         os.replace(temporary, folder / STAMP)
 
 
 def text(value) -> str:
-    """Printable characters of what somebody wrote: no terminal codes, nothing that turns the direction of reading."""
+    """Printable characters of what somebody wrote: no terminal codes, nothing that turns the direction of
+    reading.
+    """
     return _CONTROL.sub("", _ANSI.sub("", str(value)))

@@ -1,4 +1,7 @@
-"""The page a student gets back: what each task earned, what its test says, and a receipt. It is one file without any script."""
+"""The page a student gets back: what each task earned, what its test says, and a receipt.
+
+It is one file without any script.
+"""
 
 import base64
 import binascii
@@ -35,7 +38,7 @@ _TAGS = {
 
 
 def page(nb: NotebookNode, names: dict) -> str:
-    """The HTML of an autograded notebook whose cells hold their scores; `names` says student, assignment and notebook."""
+    """The HTML of an autograded notebook whose cells hold their scores; `names` say whose it is."""
     tasks, answers = [], {}
     for cell in nb.cells:
         own, flags = cell.metadata.get("rnncourse", {}), cell.metadata.get("nbgrader", {})
@@ -47,8 +50,9 @@ def page(nb: NotebookNode, names: dict) -> str:
     run = nb.metadata.get("rnncourse", {})
     score, points = sum(t["score"] or 0 for t in tasks), sum(t["points"] for t in tasks)
     return _TEMPLATE.render(
-        student=text(names["student"]), lab=text(names["assignment"]), notebook=text(names["notebook"]), run=run, tasks=tasks,
-        score=names.get("score", score), max_score=names.get("max_score", points), late=names.get("late_penalty") or 0,
+        student=text(names["student"]), lab=text(names["assignment"]),
+        notebook=text(names["notebook"]), run=run, tasks=tasks, late=names.get("late_penalty") or 0,
+        score=names.get("score", score), max_score=names.get("max_score", points),
         answers=[_answer(name, cell) for name, cell in answers.items()],
     )  # fmt: skip
 
@@ -56,7 +60,12 @@ def page(nb: NotebookNode, names: dict) -> str:
 def _task(cell, own: dict, flags: dict) -> dict:
     score, points = flags.get("score", own.get("score")), flags.get("points", 0)
     about = next(
-        (line.lstrip("# ").strip() for line in cell.source.splitlines() if line.startswith("#") and "###" not in line), ""
+        (
+            line.lstrip("# ").strip()
+            for line in cell.source.splitlines()
+            if line.startswith("#") and "###" not in line
+        ),
+        "",
     )
     state = "passed" if score is not None and score >= points else "partly" if score else "not yet"
     if own.get("score") is None and own.get("kind") == "manual":
@@ -67,7 +76,9 @@ def _task(cell, own: dict, flags: dict) -> dict:
         if hidden and own.get("fault"):
             said.append(own["fault"])
         elif hidden and own.get("kind") not in ("AssertionError", "", None):
-            said.append("an error was raised")  # which one, a student's code could choose by what it was called with
+            said.append(
+                "an error was raised"
+            )  # which one, a student's code could choose by what it was called with
         elif not hidden:
             said.append(own.get("message", ""))
     return {
@@ -93,7 +104,12 @@ def _answer(name: str, cell) -> dict:
         else:
             outputs.append({"text": text(output.data.get("text/plain", ""))})
     comment = cell.metadata.get("nbgrader", {}).get("comment")
-    return {"name": text(name), "source": text(cell.source), "outputs": outputs, "comment": text(comment or "")}
+    return {
+        "name": text(name),
+        "source": text(cell.source),
+        "outputs": outputs,
+        "comment": text(comment or ""),
+    }
 
 
 def _picture(data: dict) -> str:
@@ -103,7 +119,11 @@ def _picture(data: dict) -> str:
         if not value:
             continue
         try:
-            raw = value.encode() if mime == "image/svg+xml" else base64.b64decode(value.replace("\n", ""), validate=True)
+            raw = (
+                value.encode()
+                if mime == "image/svg+xml"
+                else base64.b64decode(value.replace("\n", ""), validate=True)
+            )
         except (binascii.Error, ValueError):
             continue
         if raw.startswith(magic):
@@ -111,12 +131,14 @@ def _picture(data: dict) -> str:
     return ""
 
 
-_TEMPLATE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""<!DOCTYPE html>
+_ENVIRONMENT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_TEMPLATE = _ENVIRONMENT.from_string("""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none';
+  form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ lab }}: feedback for {{ student }}</title>
 <style>
@@ -128,7 +150,8 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bot
 td.points { white-space: nowrap; } tbody th, td p { overflow-wrap: anywhere; }
 td p, td pre { min-width: 7rem; margin: 0 0 .3rem; } tbody th { min-width: 4.5rem; }
 @media (max-width: 40rem) { th, td { padding: .4rem .2rem; font-size: .8rem; } td pre { padding: .3rem; } }
-pre { background: var(--soft); padding: .6rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre { background: var(--soft); padding: .6rem; overflow-x: auto;
+  white-space: pre-wrap; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } .total { font-size: 1.2rem; } img { max-width: 100%; background: #fff; }
 dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 </style>
@@ -148,7 +171,9 @@ dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 <tbody>
 {% for t in tasks %}
 <tr>
-<th scope="row"><code>{% for word in t.name.split("_") %}{{ "_" if not loop.first }}<wbr>{{ word }}{% endfor %}</code></th>
+<th scope="row"><code>
+{%- for word in t.name.split("_") %}{{ "_" if not loop.first }}<wbr>{{ word }}{% endfor -%}
+</code></th>
 <td class="points">{{ "%g" % t.score }} / {{ "%g" % t.points }}</td>
 <td>{{ t.state }}</td>
 <td>

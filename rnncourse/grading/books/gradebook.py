@@ -1,7 +1,8 @@
-"""nbgrader's gradebook: what it keeps of a lab, and what a submission earned; what a person entered is never touched.
+"""nbgrader's gradebook: what it keeps of a lab, and what a submission earned; what a person entered is never
+touched.
 
-Rows are read and written as columns, by statements that are made once: nbgrader's objects load everything about their lab
-again after each commit, and to make a statement takes longer than to execute it.
+Rows are read and written as columns, by statements that are made once: nbgrader's objects load everything
+about their lab again after each commit, and to make a statement takes longer than to execute it.
 """
 
 from datetime import datetime
@@ -25,7 +26,8 @@ from sqlalchemy import bindparam, insert, select, update
 
 from rnncourse.grading.judge.notebook import Cell
 
-# `who` is a student's id, `lab` and `name` are the names of a lab and its notebook, `entry` is the key of a submitted notebook.
+# `who` is a student's id, `lab` and `name` are the names of a lab and its notebook, `entry` is the key of a
+# submitted notebook.
 _LAB = select(Assignment.id).where(Assignment.name == bindparam("lab")).scalar_subquery()
 _HANDED_IN = SubmittedAssignment.student_id == bindparam("who"), SubmittedAssignment.assignment_id == _LAB
 _ENTRY = (
@@ -73,7 +75,9 @@ _SET_GRADE = (
     .where(Grade.id == bindparam("key"))
     .values(auto_score=bindparam("earned"), needs_manual_grade=bindparam("waits"))
 )
-_SET_COMMENT = update(Comment.__table__).where(Comment.id == bindparam("key")).values(auto_comment=bindparam("said"))
+_SET_COMMENT = (
+    update(Comment.__table__).where(Comment.id == bindparam("key")).values(auto_comment=bindparam("said"))
+)
 _TOTAL = select(
     SubmittedNotebook.score.label("score"),
     SubmittedNotebook.max_score.label("max_score"),
@@ -90,7 +94,9 @@ def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
     try:
         entry = gradebook.find_notebook(notebook, lab)
     except MissingEntry:
-        raise RuntimeError(f"{lab} is not in the gradebook: run nbgrader generate_assignment {lab}") from None
+        raise RuntimeError(
+            f"{lab} is not in the gradebook: run nbgrader generate_assignment {lab}"
+        ) from None
     points = {cell.name: cell.max_score for cell in entry.grade_cells}
     return {
         cell.name: {"source": cell.source, "checksum": cell.checksum, "points": points.get(cell.name, 0.0)}
@@ -98,8 +104,12 @@ def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
     }
 
 
-def reset(gradebook: Gradebook, lab: str, student: str, notebook: str, received: datetime | None = None) -> str:
-    """No automatic point of an earlier run is left, should this one not come to its end; returns the key of the entry."""
+def reset(
+    gradebook: Gradebook, lab: str, student: str, notebook: str, received: datetime | None = None
+) -> str:
+    """No automatic point of an earlier run is left, should this one not come to its end; returns the key of
+    the entry.
+    """
     db, names = gradebook.db.connection(), {"who": student, "lab": lab, "name": notebook}
     entry = db.execute(_ENTRY, names).scalar()
     if entry is None:
@@ -118,19 +128,28 @@ def _add(db, names: dict[str, str]) -> None:
         db.execute(_NEW[Student], {"id": names["who"]})
     assignment = db.execute(select(_LAB), names).scalar_one()
     key = uuid4().hex
-    db.execute(_NEW[SubmittedAssignment], {"id": key, "student_id": names["who"], "assignment_id": assignment})
+    db.execute(
+        _NEW[SubmittedAssignment], {"id": key, "student_id": names["who"], "assignment_id": assignment}
+    )
     for notebook in db.execute(_NOTEBOOKS, names).scalars().all():
         entry = uuid4().hex
         db.execute(_NEW[SubmittedNotebook], {"id": entry, "assignment_id": key, "notebook_id": notebook})
         cells = db.execute(_CELLS, {"notebook": notebook}).all()
-        for kind, cell_types in ((Grade, ("GradeCell", "TaskCell")), (Comment, ("SolutionCell", "TaskCell"))):
+        for kind, cell_types in (
+            (Grade, ("GradeCell", "TaskCell")),
+            (Comment, ("SolutionCell", "TaskCell")),
+        ):
             if rows := [{"cell_id": cell, "notebook_id": entry} for cell, of in cells if of in cell_types]:
                 db.execute(_NEW[kind], rows)
 
 
 def key_of(gradebook: Gradebook, lab: str, student: str, notebook: str) -> str:
     """The key of the entry of a submitted notebook."""
-    return gradebook.db.connection().execute(_ENTRY, {"who": student, "lab": lab, "name": notebook}).scalar_one()
+    return (
+        gradebook.db.connection()
+        .execute(_ENTRY, {"who": student, "lab": lab, "name": notebook})
+        .scalar_one()
+    )
 
 
 def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
@@ -140,7 +159,9 @@ def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
     for row in db.execute(_GRADES, {"entry": entry}):
         if row.type == "GradeCell" and row.name in by_name:
             score = by_name[row.name].node.metadata.get("rnncourse", {}).get("score", 0.0)
-            grades.append({"key": row.id, "earned": score, "waits": row.manual_score is not None or score is None})
+            grades.append(
+                {"key": row.id, "earned": score, "waits": row.manual_score is not None or score is None}
+            )
     for row in db.execute(_COMMENTS, {"entry": entry}):
         comment = "No response." if row.name in by_name and by_name[row.name].unanswered else None
         if comment != row.auto_comment:
@@ -157,9 +178,11 @@ def times(gradebook: Gradebook, entry: str) -> tuple[datetime | None, datetime |
 
 
 def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
-    """Write scores and comments, a person's included, into an autograded notebook, as nbgrader does before feedback.
+    """Write scores and comments, a person's included, into an autograded notebook, as nbgrader does before
+    feedback.
 
-    Returns the notebook's own `score`, `max_score` and `late_penalty`, and the names of cells that wait for a person.
+    Returns the notebook's own `score`, `max_score` and `late_penalty`, and the names of cells that wait for
+    a person.
     """
     db = gradebook.db.connection()
     grades = {row.name: row for row in db.execute(_GRADES, {"entry": entry})}

@@ -1,11 +1,13 @@
-"""What nbgrader is configured with, so that `nbgrader autograde` and the formgrader's button grade with this engine.
+"""What nbgrader is configured with, so that `nbgrader autograde` and the formgrader's button grade with this
+engine.
 
-nbgrader's autograding converts each notebook twice: first it sanitises what was submitted, then it executes and scores.
-`Grader` does all of it in the first, from the submitted file; in the second `SaveScores` enters in the gradebook what
-stands in the cells.
+nbgrader's autograding converts each notebook twice: first it sanitises what was submitted, then it executes
+and scores. `Grader` does all of it in the first, from the submitted file; in the second `SaveScores` enters
+in the gradebook what stands in the cells.
 """
 
 import atexit
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -20,7 +22,7 @@ from nbgrader.utils import find_all_files, parse_utc
 from traitlets import Bool, default
 
 from rnncourse.grading.books import collect, feedback, gradebook
-from rnncourse.grading.books.course import own_folders
+from rnncourse.grading.books.course import own_folders, seed_of
 from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.notebook import Lab
@@ -39,8 +41,8 @@ def worker(hidden: tuple[Path, ...], isolated: bool) -> Worker:
     return _workers[key]
 
 
-def lab_of(coursedir, gb: Gradebook, lab: str, notebook: str) -> tuple[Lab, dict[str, bytes]]:
-    """The instructor's copy of a notebook, and the files that the lab comes with.
+def lab_of(coursedir, gb: Gradebook, lab: str, notebook: str) -> Lab:
+    """The instructor's copy of a notebook.
 
     Raises:
         RuntimeError: it is not in the gradebook, or has changed since.
@@ -51,21 +53,25 @@ def lab_of(coursedir, gb: Gradebook, lab: str, notebook: str) -> tuple[Lab, dict
         os.path.relpath(path, source): Path(path).read_bytes()
         for path in find_all_files(str(source), [*coursedir.ignore, "*.ipynb"])
     }
-    return Lab(nbformat.read(source / f"{notebook}.ipynb", as_version=4), cells), given
+    return Lab(nbformat.read(source / f"{notebook}.ipynb", as_version=4), cells, given)
 
 
 class Grader(NotebookExporter):
     """Reads a submitted notebook and gives it back rebuilt, run and scored."""
 
-    isolated = Bool(True, help="Whether students' code is shut in; without, grade only what you wrote yourself.").tag(
-        config=True
-    )
-    timestamps = Bool(False, help="Whether timestamp.txt in a submission was written by whoever collected it.").tag(config=True)
+    isolated = Bool(
+        True, help="Whether students' code is shut in; without, grade only what you wrote yourself."
+    ).tag(config=True)
+    timestamps = Bool(
+        False, help="Whether timestamp.txt in a submission was written by whoever collected it."
+    ).tag(config=True)
 
     def __init__(self, **keywords):
         super().__init__(**keywords)
         if isinstance(self.parent, Autograde):
-            self.parent.__class__ = SafeAutograde  # the one way in: nbgrader names its converter in code, not in a setting
+            self.parent.__class__ = (
+                SafeAutograde  # the one way in: nbgrader names its converter in code, not in a setting
+            )
             self.parent.coursedir.get_existing_timestamp = self.time_of
 
     def from_filename(self, filename, resources=None, **_):
@@ -77,17 +83,21 @@ class Grader(NotebookExporter):
         lab, student, notebook = names["assignment"], names["student"], names["notebook"]
         with Gradebook(coursedir.db_url, coursedir.course_id) as gb:
             gradebook.reset(gb, lab, student, notebook)
-            copy, given = lab_of(coursedir, gb, lab, notebook)
+            copy = lab_of(coursedir, gb, lab, notebook)
         timeout = self.config.Execute.get("timeout", 30) or 30
         source = Path(coursedir.format_path(coursedir.source_directory, ".", "."))
-        engine = worker(own_folders(Path(coursedir.root), source), self.isolated)
-        graded = grade(engine, copy, Path(filename), Path(coursedir.root), (student, lab), given, timeout)
+        root, engine = Path(coursedir.root), worker(own_folders(Path(coursedir.root), source), self.isolated)
+        handed_in = collect.read(collect.Submission(student, lab, Path(filename).parent), copy.files)
+        seed = seed_of(root, student, lab, hashlib.sha256(handed_in.notebook).hexdigest())
+        graded = grade(engine, copy, handed_in, seed, timeout)
         if graded.problem:
             self.log.error("%s: %s", filename, graded.problem)
         return self.from_notebook_node(graded.notebook, resources)
 
     def time_of(self, folder: str):
-        """When a submission was handed in, as nbgrader asks for it; of an autograded one the time it was graded for."""
+        """When a submission was handed in, as nbgrader asks for it; of an autograded one the time it was
+        graded for.
+        """
         coursedir, path = self.parent.coursedir, Path(folder)
         submitted = Path(coursedir.format_path(coursedir.submitted_directory, ".", ".")).resolve()
         if not self.timestamps and path.resolve().is_relative_to(submitted):
@@ -98,7 +108,9 @@ class Grader(NotebookExporter):
 
 
 class _SafeCopy(BaseConverter):
-    """nbgrader copies a submission's files to `autograded/` for the grader to see; here only regular ones, and not too many."""
+    """nbgrader copies a submission's files to `autograded/` for the grader to see; here only regular ones,
+    and not too many.
+    """
 
     def init_assignment(self, assignment_id, student_id):
         source, target = (
@@ -117,7 +129,9 @@ class _SafeCopy(BaseConverter):
             if (target / "timestamp.txt").is_dir():
                 shutil.rmtree(target / "timestamp.txt")
             (target / "timestamp.txt").unlink(missing_ok=True)
-            (target / "timestamp.txt").write_text(f"{self.coursedir.get_existing_timestamp(str(source))} UTC")
+            (target / "timestamp.txt").write_text(
+                f"{self.coursedir.get_existing_timestamp(str(source))} UTC"
+            )
 
 
 class SafeAutograde(Autograde, _SafeCopy):

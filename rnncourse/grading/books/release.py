@@ -13,7 +13,8 @@ from traitlets.config import Config
 
 
 def release(config: Config, lab: str) -> bool:
-    """Write what students receive of a lab, `labs/<lab>/`, as `nbgrader generate_assignment` does; return whether it changed.
+    """Write what students receive of a lab, `labs/<lab>/`, as `nbgrader generate_assignment` does; return
+    whether it changed.
 
     Raises:
         RuntimeError: nbgrader's reason; what stood in `labs/` stays.
@@ -49,9 +50,13 @@ def _generate(config: Config, lab: str, folder: str) -> None:
     outcome = capture_log(app)
     if not outcome["success"]:
         said = [line.strip() for line in (outcome.get("log") or outcome["error"]).strip().splitlines()]
-        reason = next((line for line in reversed(said) if re.match(r"[\w.]*(Error|Exception|Invalid|Exit): ", line)), said[-1])
+        reason = next(
+            (line for line in reversed(said) if re.match(r"[\w.]*(Error|Exception|Invalid|Exit): ", line)),
+            said[-1],
+        )
         if "submissions associated" in reason:
-            reason += " (undo the change, or give the lab another name: its submissions' grades are kept under this one)"
+            reason += " (undo the change, or give the lab another name: "
+            reason += "its submissions' grades are kept under this one)"
         raise RuntimeError(f"{lab}: nbgrader can't generate the lab: {reason}")
 
 

@@ -1,5 +1,8 @@
-"""A class: grade every submission that is new or changed on this machine's cores, and keep a `Result` of each."""
+"""A class: grade every submission that is new or changed on this machine's cores, and keep a `Result` of
+each.
+"""
 
+import hashlib
 import itertools
 import json
 import queue
@@ -17,12 +20,13 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
 from rnncourse.grading.books import feedback, gradebook
-from rnncourse.grading.books.collect import STAMP, Submission, received, stamp
+from rnncourse.grading.books.collect import STAMP, Submission, read, received, stamp
+from rnncourse.grading.books.course import seed_of
 from rnncourse.grading.books.plugin import lab_of
 from rnncourse.grading.books.release import register
 from rnncourse.grading.books.result import Result, forget_result, standings, write_result, write_whole
 from rnncourse.grading.judge.engine import Engine, Worker
-from rnncourse.grading.judge.grade import Graded, grade, seed_of
+from rnncourse.grading.judge.grade import Graded, grade
 
 
 def grade_all(
@@ -30,8 +34,8 @@ def grade_all(
 ) -> Iterator[Result]:
     """Grade submissions, given with their fingerprints, by so many workers; results come as they are ready.
 
-    Only this process writes: gradebook, autograded notebook, feedback, result. Where nbgrader can't enter a lab in the
-    gradebook, the results of its submissions say so, and nothing of them is written.
+    Only this process writes: gradebook, autograded notebook, feedback, result. Where nbgrader can't enter a
+    lab in the gradebook, the results of its submissions say so, and nothing of them is written.
 
     Raises:
         NoIsolation: students' code can't be isolated on this machine; nothing was written.
@@ -45,17 +49,26 @@ def grade_all(
             refused[name] = str(reason)
     for submission, _ in to_do:
         if submission.lab in refused:
-            yield Result(submission.student, submission.lab, 0.0, 0.0, False, refused[submission.lab], "", [])
+            yield Result(
+                submission.student, submission.lab, 0.0, 0.0, False, refused[submission.lab], "", []
+            )
     to_do = [(submission, fingerprint) for submission, fingerprint in to_do if submission.lab not in refused]
     crew = [Worker(engine) for _ in range(workers)]
     try:
         with _books(config) as books, ThreadPoolExecutor(workers) as pool:
             root, timeout = books.root, config.Execute.get("timeout", 30)
             seed_of(root)  # makes the secret, once
-            labs = {name: lab_of(books.coursedir, books.gb, name, name) for name in {submission.lab for submission, _ in to_do}}
+            labs = {
+                name: lab_of(books.coursedir, books.gb, name, name)
+                for name in {submission.lab for submission, _ in to_do}
+            }
             handed_in = [submission for submission, _ in to_do]
             by_stamp = config.Grader.get("timestamps", False)  # the collector wrote them
-            times = [stamp(submission.folder) for submission in handed_in] if by_stamp else received(root, handed_in)
+            times = (
+                [stamp(submission.folder) for submission in handed_in]
+                if by_stamp
+                else received(root, handed_in)
+            )
             waiting = zip(to_do, times, strict=True)
             idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
             for worker in crew:
@@ -64,9 +77,11 @@ def grade_all(
             def one(submission: Submission) -> Graded:
                 worker = idle.get()
                 try:
-                    lab, given = labs[submission.lab]
-                    who = submission.student, submission.lab
-                    return grade(worker, lab, submission.notebook, root, who, given, timeout, seed)
+                    lab = labs[submission.lab]
+                    handed_in = read(submission, lab.files)
+                    sha256 = hashlib.sha256(handed_in.notebook).hexdigest()
+                    own = seed_of(root, submission.student, submission.lab, sha256) if seed is None else seed
+                    return grade(worker, lab, handed_in, own, timeout)
                 finally:
                     idle.put(worker)
 
@@ -75,7 +90,9 @@ def grade_all(
             def start(count: int) -> None:
                 for (submission, fingerprint), time in itertools.islice(waiting, count):
                     forget_result(root, submission)
-                    entry = gradebook.reset(books.gb, submission.lab, submission.student, submission.lab, time)
+                    entry = gradebook.reset(
+                        books.gb, submission.lab, submission.student, submission.lab, time
+                    )
                     running[pool.submit(one, submission)] = entry, submission, fingerprint
 
             try:
@@ -84,7 +101,9 @@ def grade_all(
                     for job in wait(running, return_when=FIRST_COMPLETED).done:
                         entry, submission, fingerprint = running.pop(job)
                         start(1)
-                        yield books.enter(entry, submission, fingerprint, job.result(), labs[submission.lab][1])
+                        yield books.enter(
+                            entry, submission, fingerprint, job.result(), labs[submission.lab].given
+                        )
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:
@@ -93,7 +112,9 @@ def grade_all(
 
 
 def publish_again(config: Config, old: list[Result]) -> Iterator[Result]:
-    """Feedback and results of graded submissions of which the gradebook says something else by now: a person has graded."""
+    """Feedback and results of graded submissions of which the gradebook says something else by now: a person
+    has graded.
+    """
     with _books(config) as books:
         for result in old:
             entry = gradebook.key_of(books.gb, result.lab, result.student, result.lab)
@@ -123,11 +144,15 @@ class Books:
     def autograded(self, of: Submission | Result) -> Path:
         return Path(self.coursedir.format_path(self.coursedir.autograded_directory, of.student, of.lab))
 
-    def enter(self, entry: str, submission: Submission, fingerprint: str, graded: Graded, given: dict[str, bytes]) -> Result:
+    def enter(
+        self, entry: str, submission: Submission, fingerprint: str, graded: Graded, given: dict[str, bytes]
+    ) -> Result:
         """Write down what a run gave; `given` are the lab's own files."""
         gradebook.save(self.gb, entry, graded.cells)
         folder = self.autograded(submission)
-        write_whole(folder / f"{submission.lab}.ipynb", json.dumps(graded.notebook, ensure_ascii=False) + "\n")
+        write_whole(
+            folder / f"{submission.lab}.ipynb", json.dumps(graded.notebook, ensure_ascii=False) + "\n"
+        )
         for name, data in given.items():
             write_whole(folder / name, data)
         handed_in, _ = gradebook.times(self.gb, entry)
@@ -136,13 +161,17 @@ class Books:
         fingerprint = fingerprint if graded.complete else ""  # the next run tries again
         return self.publish(entry, submission.student, submission.lab, fingerprint, graded.notebook)
 
-    def publish(self, entry: str, student: str, lab: str, fingerprint: str, notebook: NotebookNode) -> Result:
+    def publish(
+        self, entry: str, student: str, lab: str, fingerprint: str, notebook: NotebookNode
+    ) -> Result:
         """Write the student's page, and the result for the table, by what the gradebook says now."""
         names = {"student": student, "assignment": lab, "notebook": lab, "db_url": self.coursedir.db_url}
         if gradebook.times(self.gb, entry)[1]:
             AssignLatePenalties(config=self.config).preprocess(notebook, {"nbgrader": names})
         names |= gradebook.marks(self.gb, entry, notebook)
-        page = Path(self.coursedir.format_path(self.coursedir.feedback_directory, student, lab), f"{lab}.html")
+        page = Path(
+            self.coursedir.format_path(self.coursedir.feedback_directory, student, lab), f"{lab}.html"
+        )
         write_whole(page, feedback.page(notebook, names))
         run, waiting = notebook.metadata["rnncourse"], names["waiting"]
         notes = [run["problem"], *[f"{name}: a person grades it" for name in waiting], run.get("note", "")]

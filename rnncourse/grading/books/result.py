@@ -53,12 +53,17 @@ def read_standings(config: Config) -> dict[tuple[str, str], list]:
 
 
 def standings(connection, student: str | None = None, lab: str | None = None) -> dict[tuple[str, str], list]:
-    """What the gradebook says of each student's lab: points, late penalty, whether a person must grade, due date, extension.
+    """What the gradebook says of each student's lab: points, late penalty, whether a person must grade, due
+    date, extension.
 
     nbgrader itself takes a second to import; this asks its tables.
     """
     rows = connection.execute(_STANDING, {"student": student, "lab": lab})
-    return {(who, name): [points, late, bool(waits), *map(str, dates)] for who, name, points, late, waits, *dates in rows}
+    standings = {}
+    for who, name, *marks in rows:
+        points, late, waits, *dates = marks
+        standings[who, name] = [points, late, bool(waits), *map(str, dates)]
+    return standings
 
 
 _STANDING = text("""

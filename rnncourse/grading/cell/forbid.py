@@ -1,14 +1,12 @@
-"""From scratch means it: what a lab forbids is looked for in the source, and refuses to work when the student's code runs.
+"""From scratch means it: what a lab forbids refuses to work when the student's code runs.
 
-The second can be undone by code that knows how, for it lives in the student's process; SECURITY.md says what holds and
-what doesn't.
+It can be undone by code that knows how, for it lives in the student's process; what can't is that the judge
+looks for it in the source (`judge/source.py`). SECURITY.md says what holds and what doesn't.
 """
 
-import ast
 import functools
 import importlib
 import os
-import re
 import sys
 import warnings
 
@@ -22,92 +20,6 @@ class Forbidden(RuntimeError):
 def message(name: str) -> str:
     return f"this lab forbids {name}: write it yourself"
 
-
-# --- in the source ------------------------------------------------------------------------------------------------------
-
-_BY_NAME = {"getattr", "setattr", "__getattribute__", "attrgetter", "methodcaller", "import_module", "__import__", "find_spec"}
-_BY_CODE = {"eval", "exec", "compile", "run_cell", "run_cell_magic", "run_line_magic", "system", "getoutput", "run", "Popen"}
-_OTHERS = {"compile", "run"}  # as attributes these are methods of many things: re.compile
-
-
-def found(tree: ast.AST, forbidden: list[str], aliases: dict[str, str]) -> str | None:
-    """The first forbidden name that the code uses, or None; `aliases` says what imported names stand for, and is added to."""
-    nodes = list(ast.walk(tree))
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                first = alias.name if alias.asname else alias.name.partition(".")[0]
-                aliases[alias.asname or first] = first
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    for node in nodes if forbidden else ():
-        for name in _names(node, aliases):
-            for rule in forbidden:
-                stem, _, leaf = rule.rpartition(".")
-                if name == rule or name.startswith(f"{rule}.") or (name == f"{stem}.*" and _loads(tree, leaf)):
-                    return rule
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
-            tail = f"{node.value.attr}.{node.attr}"
-            if rule := next((rule for rule in forbidden if rule.endswith(f".{tail}")), None):
-                return rule
-        if isinstance(node, ast.Call) and (rule := _in_strings(node, forbidden)):
-            return rule
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-            looked_up = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(_called(node.value), "id", "")
-            if looked_up in ("__dict__", "vars", "modules") and (rule := _rule_of(node.slice.value, forbidden)):
-                return rule
-    return None
-
-
-def _names(node: ast.AST, aliases: dict[str, str]) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        return [f"{node.module}.{alias.name}" for alias in node.names] + [node.module or ""]
-    if isinstance(node, ast.Attribute):
-        parts = []
-        while isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        if isinstance(node, ast.Name):
-            return [".".join([aliases.get(node.id, node.id), *reversed(parts)])]
-    if isinstance(node, ast.Name) and node.id in aliases:
-        return [aliases[node.id]]
-    return []
-
-
-def _in_strings(call: ast.Call, forbidden: list[str]) -> str | None:
-    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    runs = called in _BY_CODE and not (
-        called in _OTHERS and isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") != "subprocess"
-    )
-    for argument in call.args:
-        text = argument.value if isinstance(argument, ast.Constant) else None
-        if not isinstance(text, str):
-            continue
-        if called in _BY_NAME and (rule := _rule_of(text, forbidden)):
-            return rule
-        if runs:
-            for rule in forbidden:
-                if re.search(rf"(?<!\w){re.escape(rule)}(?!\w)|\.{re.escape(rule.rpartition('.')[2])}(?!\w)", text):
-                    return rule
-    return None
-
-
-def _rule_of(text, forbidden: list[str]) -> str | None:
-    return next((rule for rule in forbidden if text == rule or text == rule.rpartition(".")[2]), None)
-
-
-def _called(node: ast.AST) -> ast.AST:
-    return node.func if isinstance(node, ast.Call) else node
-
-
-def _loads(tree: ast.AST, name: str) -> bool:
-    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
-
-
-# --- at run time, in the student's process ------------------------------------------------------------------------------
 
 _library = []  # torch forgets an overridden operator when its Library goes
 
@@ -123,7 +35,9 @@ def install(forbidden: list[str]) -> None:
 
 
 def module_files(forbidden: list[str]) -> list[str]:
-    """Files of the forbidden modules that are plain Python and not imported yet: those can be taken out of sight."""
+    """Files of the forbidden modules that are plain Python and not imported yet: those can be taken out of
+    sight.
+    """
     files = []
     for name in forbidden:
         try:
@@ -190,7 +104,9 @@ def _refusing(function, name: str):
 
 
 def _refuse_operator(leaf: str, name: str) -> None:
-    """Override the operator itself, to which torch.nn, torch.nn.functional, torch._VF and torch.ops all lead."""
+    """Override the operator itself, to which torch.nn, torch.nn.functional, torch._VF and torch.ops all
+    lead.
+    """
     import torch
 
     packet = getattr(torch.ops.aten, leaf, None)
@@ -204,7 +120,12 @@ def _refuse_operator(leaf: str, name: str) -> None:
             if torch._C._dispatch_has_kernel_for_dispatch_key(operator.name(), key):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # that an operator is overridden
-                    _library[0].impl(operator.name().removeprefix("aten::"), _refusing_always(name), key, allow_override=True)
+                    _library[0].impl(
+                        operator.name().removeprefix("aten::"),
+                        _refusing_always(name),
+                        key,
+                        allow_override=True,
+                    )
 
 
 def _refusing_always(name: str):

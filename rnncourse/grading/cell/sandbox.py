@@ -1,9 +1,10 @@
-"""Where the student's process lives: a fork server behind bubblewrap's walls, whose every child has walls of its own.
+"""Where the student's process lives: a fork server behind bubblewrap's walls, whose every child has walls of
+its own.
 
-The server (`server.py`) sees the system and the Python environment read-only and nothing of the course; it holds no
-submission. For each worker it forks a keeper, and for each submission the keeper forks a child with user, pid, mount,
-network and ipc namespaces of its own and a capped tmpfs: so one submission can't see another's process, and all of its
-processes die with it.
+The server (`server.py`) sees the system and the Python environment read-only and nothing of the course; it
+holds no submission. For each worker it forks a keeper, and for each submission the keeper forks a child with
+user, pid, mount, network and ipc namespaces of its own and a capped tmpfs: so one submission can't see
+another's process, and all of its processes die with it.
 """
 
 import json
@@ -20,16 +21,23 @@ from pathlib import Path
 START = 120  # seconds that the server may take to answer: the first fork waits for its imports
 
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin")
-ETC = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
+ETC = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/fonts",
+    "/etc/localtime",
+)
 NO_ANSWER = {"error": "the server does not answer"}
 CURE = "or grade only what you wrote yourself with --no-isolation"
 
 
-# One thread, for a fork has no other (and macOS kills one whose parent might have had); all memory from malloc, in large
-# pages: a fork of such a process takes a third of the time.
+# One thread, for a fork has no other (and macOS kills one whose parent might have had); all memory from
+# malloc, in large pages: a fork of such a process takes a third of the time.
 ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
-    "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
+    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1", "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     "PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }  # fmt: skip
 
@@ -42,13 +50,16 @@ class Sandbox:
     """A running fork server; `keeper()` gives what keeps one student's process at a time."""
 
     def __init__(self, isolated: bool = True, hidden: tuple[Path, ...] = (), cwd: Path | None = None):
-        """Start it; `hidden` folders are covered where they lie within what the server sees; `cwd` is for the unisolated."""
+        """Start it; `hidden` folders are covered where they lie within what the server sees; `cwd` is for
+        the unisolated.
+        """
         self.control, theirs = socket.socketpair()
         programs = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
         environment = ENVIRONMENT | {
             "PATH": programs, "HOME": "/lab", "TMPDIR": "/lab/tmp", "USER": "student", "LANG": "C.UTF-8",
             "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MPLCONFIGDIR": "/lab/tmp",
-            "PYTHONPATH": os.pathsep.join(_python_path()), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "random",
+            "PYTHONPATH": os.pathsep.join(_python_path()),
+            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "random",
             "NBGRADER_EXECUTION": os.environ.get("NBGRADER_EXECUTION", "autograde"),
         }  # fmt: skip
         self.ready = False
@@ -58,10 +69,21 @@ class Sandbox:
                 _without_walls(theirs, environment, cwd)
             theirs.close()
             return
-        command = [*_walls(hidden), sys.executable, "-m", "rnncourse.grading.cell.server", str(theirs.fileno())]
+        command = [
+            *_walls(hidden),
+            sys.executable,
+            "-m",
+            "rnncourse.grading.cell.server",
+            str(theirs.fileno()),
+        ]
         with theirs:
             self.process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/"
+                command,
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd="/",
             )
 
     def wait(self) -> None:
@@ -83,7 +105,8 @@ class Sandbox:
         self.ready = True
 
     def keeper(self, number: int = 0) -> "Keeper":
-        """A keeper of its own for a worker, whose number says on which of the machine's cores its students run.
+        """A keeper of its own for a worker, whose number says on which of the machine's cores its students
+        run.
 
         Raises:
             BrokenPipeError, ConnectionResetError: the server has died.
@@ -114,10 +137,11 @@ class Keeper:
 
     def __init__(self, control: socket.socket):
         self.control = control
-        self.rules = None  # what a lab forbids is torn out of the keeper itself, so a keeper is for labs that forbid the same
+        self.rules = None  # torn out of the keeper itself, so one keeper is for labs that forbid the same
 
     def fork(self, first: bool, limits: dict, rules: list[str]) -> socket.socket:
-        """A fresh student's process, and an end of the wire to it; `first` of a submission: its CPU time starts at zero.
+        """A fresh student's process, and an end of the wire to it; `first` of a submission: its CPU time
+        starts at zero.
 
         Raises, as `kill` does:
             NoIsolation: it can't be had, or this keeper has died.
@@ -129,7 +153,7 @@ class Keeper:
         return ours
 
     def kill(self) -> str:
-        """End the student's process and all that it started; return the limit it broke, or an empty string."""
+        """End the student's process and all that it started; return the limit it broke, or nothing."""
         return self._ask({"do": "kill"})["why"]
 
     def _ask(self, request: dict, descriptors: list[int] = ()) -> dict:
@@ -160,7 +184,9 @@ def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Pat
     """In a fork: be the server, with the rights and the folders of whoever runs it."""
     from rnncourse.grading.cell import server
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C ends the parent, and the closed socket tells it to end its child
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a Ctrl-C ends the parent, and the closed socket tells it to end its child
     mine = ("HOME", "TMPDIR", "USER", "MPLCONFIGDIR")
     os.environ.update({name: value for name, value in environment.items() if name not in mine})
     os.dup2(control.fileno(), 3)
@@ -179,7 +205,14 @@ def _walls(hidden: tuple[Path, ...]) -> list[str]:
     bwrap = shutil.which("bwrap")
     if sys.platform != "linux" or not bwrap:
         raise NoIsolation(f"bubblewrap is not installed: apt-get install bubblewrap (Linux only), {CURE}")
-    walls = [bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    walls = [
+        bwrap,
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+    ]
     walls += ["--die-with-parent", "--new-session", "--tmpfs", "/tmp"]
     if os.getuid() != 0:  # root keeps its right to mount, and each child drops to nobody
         walls += ["--unshare-user"]
@@ -189,14 +222,21 @@ def _walls(hidden: tuple[Path, ...]) -> list[str]:
             walls += ["--symlink", os.readlink(path), str(path)]
         else:
             walls += ["--ro-bind-try", str(path), str(path)]
-    for path in (*ETC, "/sys/kernel/mm/transparent_hugepage"):  # malloc asks the last whether there are large pages
+    for path in (
+        *ETC,
+        "/sys/kernel/mm/transparent_hugepage",
+    ):  # malloc asks the last whether there are large pages
         walls += ["--ro-bind-try", path, path]
     for path in hidden:
         if any(path.is_relative_to(system) for system in seen):
             walls += ["--tmpfs", str(path)]
-    for path in {Path(p): None for p in (sys.prefix, sys.base_prefix, *_site_packages(), Path(__file__).parents[2])}:
+    for path in {
+        Path(p): None for p in (sys.prefix, sys.base_prefix, *_site_packages(), Path(__file__).parents[2])
+    }:
         if any(course.is_relative_to(path) for course in hidden):
-            raise NoIsolation(f"{path}, which students' code must see, holds the course: move one of them, {CURE}")
+            raise NoIsolation(
+                f"{path}, which students' code must see, holds the course: move one of them, {CURE}"
+            )
         for parent in reversed(path.parents[:-1]):  # which bwrap would make for its own user alone
             walls += ["--perms", "0755", "--dir", str(parent)]
         walls += ["--ro-bind", str(path), str(path)]
@@ -208,7 +248,9 @@ def _walls(hidden: tuple[Path, ...]) -> list[str]:
 
 def _site_packages() -> list[str]:
     paths = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    return [path for path in sys.path if path in paths or Path(path).name in ("site-packages", "dist-packages")]
+    return [
+        path for path in sys.path if path in paths or Path(path).name in ("site-packages", "dist-packages")
+    ]
 
 
 def _python_path() -> list[str]:
@@ -217,9 +259,13 @@ def _python_path() -> list[str]:
 
 
 def _cure(said: str) -> str:
-    if any(words in said for words in ("setting up uid map", "No permissions to create", "unshare", "Operation not permitted")):
+    if any(
+        words in said
+        for words in ("setting up uid map", "No permissions to create", "unshare", "Operation not permitted")
+    ):
         return (
             f"{said}: allow user namespaces (sysctl -w kernel.unprivileged_userns_clone=1, on Ubuntu "
-            "kernel.apparmor_restrict_unprivileged_userns=0, in a container --security-opt seccomp=unconfined)"
+            "kernel.apparmor_restrict_unprivileged_userns=0, "
+            "in a container --security-opt seccomp=unconfined)"
         )
     return said

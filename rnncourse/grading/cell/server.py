@@ -1,11 +1,12 @@
 """Inside the sandbox: the fork server. It imports what labs need once, and forks a keeper for each worker.
 
-A keeper forks one student's process at a time, and watches what it uses. It is told to fork and to kill over its control
-socket, and never sees a submission.
+A keeper forks one student's process at a time, and watches what it uses. It is told to fork and to kill over
+its control socket, and never sees a submission.
 """
 
 import contextlib
 import gc
+import importlib
 import io
 import json
 import os
@@ -20,7 +21,6 @@ import traceback
 from pathlib import Path
 
 from rnncourse.grading.cell import forbid, student, walls
-from rnncourse.grading.judge.libraries import load
 
 TICK = 0.05  # seconds between two looks at what the child uses
 
@@ -139,7 +139,9 @@ class Keeper:
         if self.child:
             with contextlib.suppress(ProcessLookupError):
                 (os.kill if self.isolated else os.killpg)(self.child, signal.SIGKILL)
-            used = os.wait4(self.child, 0)[2]  # its own and what it had waited for, but not what died with it
+            used = os.wait4(self.child, 0)[
+                2
+            ]  # its own and what it had waited for, but not what died with it
             self.cpu += max(self.seen, used.ru_utime + used.ru_stime)
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -147,7 +149,8 @@ class Keeper:
 
 
 def _usage(child: int) -> tuple[int, float, dict[tuple[int, int], float]]:
-    """Bytes of memory and seconds of processor time of a student's process and all that it started, and the seconds of each.
+    """Bytes of memory and seconds of processor time of a student's process and all that it started, and the
+    seconds of each.
 
     Whatever loses its parent in there becomes a child of the first process, so all are its descendants.
     """
@@ -178,7 +181,12 @@ def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
     with contextlib.suppress(BrokenPipeError):  # it may be wanted no more
         control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
     if isolated:
-        load(("matplotlib.pyplot", "torch"))  # what students may import, whether their lab does or not
+        for name in (
+            "matplotlib.pyplot",
+            "torch",
+        ):  # what students may import, whether their lab does or not
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
     warm()
     gc.collect()
     gc.freeze()

@@ -1,4 +1,5 @@
-"""Inside the sandbox: the student's process, which answers one request at a time. Nothing here is trusted once a cell has run.
+"""Inside the sandbox: the student's process, which answers one request at a time. Nothing here is trusted
+once a cell has run.
 
 It runs a cell in IPython's shell, gets, sets or deletes a name, calls a function.
 """
@@ -47,10 +48,11 @@ def live(sock: socket.socket) -> None:
 class Child:
     def __init__(self, wire: Wire):
         self.wire, self.shell, self.handles = wire, make_shell(), {}
-        self.streams = [tempfile.TemporaryFile(dir=os.environ.get("TMPDIR")) for _ in range(2)]  # noqa: SIM115  (open as long as the process)
+        folder = os.environ.get("TMPDIR")
+        self.streams = [tempfile.TemporaryFile(dir=folder) for _ in range(2)]  # noqa: SIM115 (as long as the process)
         for number, stream in enumerate(self.streams, 1):
             os.dup2(stream.fileno(), number)
-        sys.stdout, sys.stderr = (open(n, "w", encoding="utf-8", errors="replace", closefd=False) for n in (1, 2))  # noqa: SIM115
+        sys.stdout, sys.stderr = map(_stream, (1, 2))
 
     def serve(self) -> None:
         while True:
@@ -118,12 +120,18 @@ class Child:
         places: dict[int, list] = {}
         _places(given, [], places)
         value = self.handles[handle](*arguments, **keywords)
-        changed = {i: (v, _old(v, places)) for i, v in enumerate(given) if before[i] is not None and _frozen(v) != before[i]}
+        changed = {
+            i: (v, _old(v, places))
+            for i, v in enumerate(given)
+            if before[i] is not None and _frozen(v) != before[i]
+        }
         same = next((i for i, v in enumerate(given) if v is value and type(v) not in _ATOMS), None)
         return "value", None if same is not None else value, changed, same
 
     def resolve(self, name):
-        """What the trusted side means by a name: a function it got from here, one of the lab's, or one of a library."""
+        """What the trusted side means by a name: a function it got from here, one of the lab's, or one of a
+        library.
+        """
         kind, *path = name
         if kind == "handle":
             return self.handles[path[0]]
@@ -135,9 +143,15 @@ class Child:
         return value
 
 
+def _stream(descriptor: int):
+    return open(descriptor, "w", encoding="utf-8", errors="replace", closefd=False)
+
+
 def _places(value, path: list, places: dict) -> None:
     """Where in the arguments each object stands, by its id."""
-    items = enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
+    items = (
+        enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
+    )
     for key, item in items:
         if type(item) not in _ATOMS:
             places.setdefault(id(item), [*path, key])
@@ -145,9 +159,15 @@ def _places(value, path: list, places: dict) -> None:
 
 
 def _old(value, places: dict):
-    """For each item of a container: where in the arguments it stood before the call, or None; and the same of its own items."""
-    items = enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
-    return {key: (places.get(id(item)), _old(item, places)) for key, item in items if type(item) not in _ATOMS}
+    """For each item of a container: where in the arguments it stood before the call, or None; and the same
+    of its own items.
+    """
+    items = (
+        enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
+    )
+    return {
+        key: (places.get(id(item)), _old(item, places)) for key, item in items if type(item) not in _ATOMS
+    }
 
 
 def _frozen(value) -> bytes | None:
@@ -203,7 +223,9 @@ def make_shell():
         def _showtraceback(self, etype, evalue, stb):
             lines = [str(line)[:2000] for line in stb][-30:]
             name = str(etype.__name__)[:80]
-            self.kept.append({"output_type": "error", "ename": name, "evalue": _text(evalue), "traceback": lines})
+            self.kept.append(
+                {"output_type": "error", "ename": name, "evalue": _text(evalue), "traceback": lines}
+            )
 
         def enable_gui(self, gui=None):
             pass
@@ -228,8 +250,8 @@ def warm_shell() -> None:
     history = shell.history_manager
     history._i = history._ii = history._iii = history._i00 = ""
     shell.user_ns.clear()
-    shell.user_ns.update(names, In=history.input_hist_parsed, _ih=history.input_hist_parsed, Out=history.output_hist,
-                         _oh=history.output_hist, _dh=history.dir_hist)  # fmt: skip
+    inputs, outputs = history.input_hist_parsed, history.output_hist
+    shell.user_ns.update(names, In=inputs, _ih=inputs, Out=outputs, _oh=outputs, _dh=history.dir_hist)
     for name in [name for name in vars(sys) if name.startswith("last_")]:
         delattr(sys, name)
     shell.kept = []

@@ -1,4 +1,6 @@
-"""The walls around one student's process: namespaces of its own, what it sees of the file system, and its limits."""
+"""The walls around one student's process: namespaces of its own, what it sees of the file system, and its
+limits.
+"""
 
 import contextlib
 import ctypes
@@ -17,10 +19,11 @@ NOBODY = 65534
 _libc = ctypes.CDLL(None, use_errno=True)
 _with_gil = ctypes.PyDLL(None, use_errno=True)
 _CLONE3 = 435  # on every architecture
-# Memory that no limit counts (memfd_create, memfd_secret, shmget, add_key) and parts of the kernel that no lab needs
-# (request_key, keyctl, userfaultfd, io_uring_setup, bpf, perf_event_open), by their numbers on each architecture. Then more
-# memory (semget, msgget), what one process could tell a later one by (fadvise64, mincore, preadv2, cachestat, mlock, munlock,
-# mlockall, munlockall, mlock2), and the way off the core that a worker's students share (sched_setaffinity).
+# Memory that no limit counts (memfd_create, memfd_secret, shmget, add_key) and parts of the kernel that no
+# lab needs (request_key, keyctl, userfaultfd, io_uring_setup, bpf, perf_event_open), by their numbers on
+# each architecture. Then more memory (semget, msgget), what one process could tell a later one by
+# (fadvise64, mincore, preadv2, cachestat, mlock, munlock, mlockall, munlockall, mlock2), and the way off the
+# core that a worker's students share (sched_setaffinity).
 _REFUSED = {
     "x86_64": (0xC000003E, (319, 447, 29, 248, 249, 250, 323, 425, 321, 298,
                             64, 68, 221, 27, 327, 451, 149, 150, 151, 152, 325, 203)),
@@ -90,7 +93,9 @@ def build(limits: dict, hide: list[str], uid: int, gid: int) -> None:
         _map_user(NOBODY, NOBODY)
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
     _call("prctl", 38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
-    _call("capset", ctypes.byref((ctypes.c_uint32 * 2)(0x20080522, 0)), ctypes.byref((ctypes.c_uint32 * 6)()))
+    _call(
+        "capset", ctypes.byref((ctypes.c_uint32 * 2)(0x20080522, 0)), ctypes.byref((ctypes.c_uint32 * 6)())
+    )
     _call("prctl", 1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: it ends with its keeper
     _filter()
     os.mkdir("/lab/work")
@@ -104,13 +109,25 @@ def _filter() -> None:
     architecture, numbers = _REFUSED[platform.machine()]
     load, equal, at_least, mask, answer = 0x20, 0x15, 0x35, 0x54, 0x06
     refuse = len(numbers) + 5
-    program = [(load, 0, 0, 4), (equal, 0, refuse + 2, architecture), (load, 0, 0, 0), (at_least, refuse, 0, 1 << 30)]
-    program += [(equal, refuse - 1 - i, 0, number) for i, number in enumerate(numbers)]  # 1 << 30: x86's third set of numbers
-    program += [(equal, 0, 3, _MMAP[platform.machine()]), (load, 0, 0, 40)]  # the fourth argument is its flags
+    program = [
+        (load, 0, 0, 4),
+        (equal, 0, refuse + 2, architecture),
+        (load, 0, 0, 0),
+        (at_least, refuse, 0, 1 << 30),
+    ]
+    program += [
+        (equal, refuse - 1 - i, 0, number) for i, number in enumerate(numbers)
+    ]  # 1 << 30: x86's third set of numbers
+    program += [
+        (equal, 0, 3, _MMAP[platform.machine()]),
+        (load, 0, 0, 40),
+    ]  # the fourth argument is its flags
     program += [(mask, 0, 0, _SHARED_ANONYMOUS), (equal, 1, 0, _SHARED_ANONYMOUS)]
     program += [(answer, 0, 0, 0x7FFF0000), (answer, 0, 0, 0x00050000 | errno.ENOSYS)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
-    _call("prctl", 22, 2, struct.pack("HxxxxxxP", len(program), ctypes.addressof(code)), 0, 0)  # PR_SET_SECCOMP
+    _call(
+        "prctl", 22, 2, struct.pack("HxxxxxxP", len(program), ctypes.addressof(code)), 0, 0
+    )  # PR_SET_SECCOMP
 
 
 def _map_user(uid: int, gid: int) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rnncourse.grading.cell.sandbox import ENVIRONMENT, NoIsolation
 from rnncourse.grading.judge.libraries import LIBRARIES
+from rnncourse.grading.judge.outcome import Outcome
 
 LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
 NOTEBOOK = 5  # times the time of a cell: the time of a notebook
@@ -26,10 +27,10 @@ class WorkerEnded(RuntimeError):
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a notebook: `score.run`'s results for each code cell that was reached, by its index."""
+    """What came of a notebook: the outcome of each code cell that was reached, by its index."""
 
-    scores: dict[int, dict]
-    shown: dict[int, dict]  # of the run for what the student reads
+    scores: dict[int, Outcome]
+    shown: dict[int, Outcome]  # of the run for what the student reads
     complete: bool  # False: something died that should not have, and a person must look
 
 
@@ -38,7 +39,8 @@ class Engine:
 
     def __init__(self, hidden: tuple[Path, ...] = (), isolated: bool = True, cwd: Path | None = None,
                  libraries: tuple[str, ...] = LIBRARIES):  # fmt: skip
-        """`hidden` folders are covered for students' code where it would see them; it runs in `cwd`, if not isolated;
+        """`hidden` folders are covered for students' code where it would see them; it runs in `cwd`, if not
+        isolated;
         `libraries` are what the labs themselves use."""
         options = {"hidden": [str(path) for path in hidden], "isolated": isolated, "cwd": cwd and str(cwd)}
         self.libraries, self.options = libraries, json.dumps(options | {"libraries": libraries})
@@ -53,9 +55,19 @@ class Engine:
         self.ready = False
         self.control, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "rnncourse.grading.judge.worker", str(theirs.fileno()), self.options]
+            command = [
+                sys.executable,
+                "-m",
+                "rnncourse.grading.judge.worker",
+                str(theirs.fileno()),
+                self.options,
+            ]
             self.process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+                command,
+                pass_fds=[theirs.fileno()],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
             )
 
     def wait(self) -> None:
@@ -111,11 +123,11 @@ class Worker:
             "forbid": list(forbid), "files": files or {}, "seed": seed, "limits": LIMITS,
             "timeout": timeout, "notebook_timeout": NOTEBOOK * timeout,
         }  # fmt: skip
-        results = {True: {}, False: {}}
+        outcomes = {True: {}, False: {}}
         reply = self._ask(json.dumps(job).encode() + b"\n")
-        for result in reply["results"]:
-            results[result["shown"]][result["index"]] = result
-        return Run(results[False], results[True], reply["complete"])
+        for outcome in (Outcome(**fields) for fields in reply["outcomes"]):
+            outcomes[outcome.shown][outcome.index] = outcome
+        return Run(outcomes[False], outcomes[True], reply["complete"])
 
     def _ask(self, line: bytes) -> dict:
         if self.wire is None:

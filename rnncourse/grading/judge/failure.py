@@ -1,4 +1,6 @@
-"""What to say about a test cell that failed: where, in which words, and its author's hint, never a hidden test's values."""
+"""What to say about a test cell that failed: where, in which words, and its author's hint, never a hidden
+test's values.
+"""
 
 import ast
 import traceback
@@ -42,14 +44,27 @@ def hint_of(tree: ast.AST, line: int) -> str:
     for node in ast.walk(tree):
         if not isinstance(node, ast.stmt) or not node.lineno <= line:
             continue
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.targets[0], ast.Name):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.targets[0], ast.Name)
+        ):
             name = node.targets[0].id
             if name not in constants or constants[name][0] < node.lineno:
                 constants[name] = node.lineno, node.value.value
         if line <= node.end_lineno:
             words += [node.msg] if isinstance(node, ast.Assert) else []
-            calls = [call for call in ast.walk(node) if isinstance(call, ast.Call) and call.lineno <= line <= call.end_lineno]
-            words += [keyword.value for call in calls for keyword in call.keywords if keyword.arg in ("err_msg", "msg")]
+            calls = [
+                call
+                for call in ast.walk(node)
+                if isinstance(call, ast.Call) and call.lineno <= line <= call.end_lineno
+            ]
+            words += [
+                keyword.value
+                for call in calls
+                for keyword in call.keywords
+                if keyword.arg in ("err_msg", "msg")
+            ]
     texts = [_constant(word, constants) for word in words if word]
     return next((text[:KEPT] for text in texts if text.strip("… ")), "")
 
@@ -62,7 +77,8 @@ def _constant(node: ast.AST, constants: dict) -> str:
         return value if isinstance(value, str) else "…"
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            _constant(part.value if isinstance(part, ast.FormattedValue) else part, constants) for part in node.values
+            _constant(part.value if isinstance(part, ast.FormattedValue) else part, constants)
+            for part in node.values
         )
     return "…"
 

@@ -1,4 +1,6 @@
-"""The libraries that labs use and that are slow to import: a grading process has imported them before it forks."""
+"""The libraries that labs use and that are slow to import: a grading process has imported them before it
+forks.
+"""
 
 import contextlib
 import importlib
@@ -10,7 +12,9 @@ LIBRARIES = ("matplotlib.pyplot", "torch", "torch.testing")
 
 
 def mentioned(*notebooks: Path) -> tuple[str, ...]:
-    """Those that the notebooks of labs name, or that their locked cells import; all, where one can't be read."""
+    """Those that the notebooks of labs name, or that their locked cells import; all, where one can't be
+    read.
+    """
     text = []
     try:
         for path in notebooks:

@@ -1,25 +1,22 @@
-"""Rebuild, don't trust: the notebook that runs is the instructor's copy, with the student's sources in their places.
+"""Rebuild, don't trust: the notebook that runs is the instructor's copy, with the student's sources in their
+places.
 
-From a submission come the sources of solution cells, found by grade_id, and of the code cells the student added. Of
-several cells with the same grade_id the last one is the solution (so says nbgrader too) and the others count as added.
-A solution cell that is missing is as it was released. An instructor's cell without grade_id stays as it is; where the
-student edited it, the edited copy runs after it.
+From a submission come the sources of solution cells, found by grade_id, and of the code cells the student
+added. Of several cells with the same grade_id the last one is the solution (so says nbgrader too) and the
+others count as added. A solution cell that is missing is as it was released. An instructor's cell without
+grade_id stays as it is; where the student edited it, the edited copy runs after it.
 """
 
 import copy
 import json
-import os
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from rnncourse.grading.books.collect import STAMP, regular
 from rnncourse.grading.judge.source import defined
 
-MAX_BYTES = 32 << 20  # of a submitted notebook
 MAX_CELLS = 2000
 MAX_SOURCE = 1 << 20  # characters of one cell
 
@@ -42,8 +39,8 @@ class Raw:
 class Cell:
     """A cell of the notebook that runs.
 
-    `kind`: text; instructor (runs on both sides); solution and added (run in the student's process); test; manual (graded
-    by a person).
+    `kind`: text; instructor (runs on both sides); solution and added (run in the student's process); test;
+    manual (graded by a person).
     """
 
     kind: str
@@ -64,29 +61,12 @@ class Cell:
         return self.node.metadata.get("nbgrader", {}).get("released") == self.source
 
 
-def read(path: Path) -> list[Raw]:
-    """The cells of a submitted notebook.
+def parse(data: bytes) -> list[Raw]:
+    """The cells of a submitted notebook, of format 3 or 4; what is malformed within is passed over.
 
     Raises:
-        Unreadable: not a regular file of a sensible size, or not a notebook.
+        Unreadable: the bytes are not a notebook.
     """
-    if not os.path.lexists(path):
-        others = sorted(other.name for other in path.parent.glob("*") if other.name != STAMP)[:3]
-        raise Unreadable(f"{path.name} is missing" + f"; there is: {', '.join(others)}" * bool(others))
-    data = regular(path, MAX_BYTES)
-    if data is None:
-        size = path.lstat().st_size if path.is_file() else 0
-        raise Unreadable(
-            f"{path.name} has over {MAX_BYTES >> 20} MiB" if size > MAX_BYTES else f"{path.name} is not a regular file"
-        )
-    try:
-        return parse(data)
-    except Unreadable as error:
-        raise Unreadable(f"{path.name} is not a notebook: {error}") from None
-
-
-def parse(data: bytes) -> list[Raw]:
-    """The cells in a notebook's bytes, of format 3 or 4; what is malformed within is passed over."""
     try:
         notebook = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -119,14 +99,18 @@ def _raw(cell) -> Raw | None:
     if len(source) > MAX_SOURCE:
         raise Unreadable(f"a cell of {len(source)} characters, {MAX_SOURCE} at most are read")
     source = source.encode("utf-8", "replace").decode()  # half a surrogate pair is valid JSON
-    return Raw(str(cell.get("cell_type"))[:20], str(cell.get("id", ""))[:64], str(grade_id or "")[:200], source)
+    return Raw(
+        str(cell.get("cell_type"))[:20], str(cell.get("id", ""))[:64], str(grade_id or "")[:200], source
+    )
 
 
 class Lab:
     """The instructor's copy of a lab's notebook."""
 
-    def __init__(self, notebook: NotebookNode, stored: dict[str, dict] | None = None):
-        """`notebook` is the source; `stored` what the gradebook keeps of its graded cells: source, checksum, points.
+    def __init__(self, notebook: NotebookNode, stored: dict[str, dict] | None = None,
+                 given: dict[str, bytes] | None = None):  # fmt: skip
+        """`notebook` is the source; `stored` what the gradebook keeps of its graded cells: source, checksum,
+        points; `given` are the files that the lab comes with.
 
         Without `stored` the notebook is all there is, as at home.
 
@@ -134,26 +118,43 @@ class Lab:
             RuntimeError: not a Python notebook, or changed since it was entered in the gradebook.
         """
         kernel = notebook.metadata.get("kernelspec", {})
-        language = kernel.get("language") or notebook.metadata.get("language_info", {}).get("name") or "python"
+        language = (
+            kernel.get("language") or notebook.metadata.get("language_info", {}).get("name") or "python"
+        )
         if language != "python":
             raise RuntimeError(f"the lab is written in {language}; only Python is graded")
         self.metadata = notebook.metadata
         settings = notebook.metadata.get("rnncourse", {})
         self.forbid: list[str] = list(settings.get("forbid", []))
-        self.files: list[str] = list(settings.get("files", []))  # what students may hand in beside the notebook
+        self.files: list[str] = list(
+            settings.get("files", [])
+        )  # what students may hand in beside the notebook
+        self.given = given or {}
         self.cells = [_lab_cell(node, stored) for node in notebook.cells]
 
     def rebuild(self, submitted: list[Raw]) -> list[Cell]:
         """The notebook that runs for a submission."""
         by_grade_id = {cell.id: i for i, cell in enumerate(self.cells) if cell.id}
-        by_id = {cell.node.get("id"): i for i, cell in enumerate(self.cells) if not cell.id and cell.node.get("id")}
-        by_source = {(cell.node.cell_type, cell.source): i for i, cell in enumerate(self.cells) if not cell.id}
+        by_id = {
+            cell.node.get("id"): i
+            for i, cell in enumerate(self.cells)
+            if not cell.id and cell.node.get("id")
+        }
+        by_source = {
+            (cell.node.cell_type, cell.source): i for i, cell in enumerate(self.cells) if not cell.id
+        }
         last = {raw.grade_id: raw for raw in submitted}
         cells = [replace(cell, node=_own(cell.node)) for cell in self.cells]
         others = "\n".join(raw.source for raw in submitted if not raw.grade_id and raw.cell_type == "code")
         for cell in cells:
-            if cell.kind == "solution" and cell.id not in last and any(_binds(others, name) for name in cell.defines):
-                cell.source = cell.node.source = ""  # the stub would take the place of an answer in an added cell
+            if (
+                cell.kind == "solution"
+                and cell.id not in last
+                and any(_binds(others, name) for name in cell.defines)
+            ):
+                cell.source = cell.node.source = (
+                    ""  # the stub would take the place of an answer in an added cell
+                )
         added: dict[int, list[Cell]] = {}
         place = -1
         for raw in submitted:
@@ -168,7 +169,11 @@ class Lab:
                 known = by_id.get(raw.id, by_source.get((raw.cell_type, raw.source)))
             if known is not None:
                 place = known
-            if raw.cell_type == "code" and (known is None or raw.source != cells[known].source) and raw.source.strip():
+            if (
+                raw.cell_type == "code"
+                and (known is None or raw.source != cells[known].source)
+                and raw.source.strip()
+            ):
                 node = nbformat.v4.new_code_cell(raw.source)
                 added.setdefault(place, []).append(Cell("added", "", raw.source, node))
         out = added.get(-1, [])
@@ -182,18 +187,27 @@ class Lab:
         for cell in cells:
             node = {key: value for key, value in cell.node.items() if key != "id"}
             if "nbgrader" in node["metadata"]:
-                flags = {key: value for key, value in node["metadata"]["nbgrader"].items() if key != "released"}
+                flags = {
+                    key: value for key, value in node["metadata"]["nbgrader"].items() if key != "released"
+                }
                 node["metadata"] = {**node["metadata"], "nbgrader": flags}
             nodes.append(node)
-        metadata = {key: self.metadata[key] for key in ("kernelspec", "language_info") if key in self.metadata}
+        metadata = {
+            key: self.metadata[key] for key in ("kernelspec", "language_info") if key in self.metadata
+        }
         return nbformat.from_dict(
             {"cells": nodes, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
         )  # the last without ids
 
 
 def _binds(source: str, name: str) -> bool:
-    """Whether code binds a name at its top level, as far as its lines tell: what students wrote is not parsed here."""
-    return re.search(rf"^((async )?def|class) +{re.escape(name)}\b|^{re.escape(name)} *=", source, re.MULTILINE) is not None
+    """Whether code binds a name at its top level, as far as its lines tell: what students wrote is not
+    parsed here.
+    """
+    return (
+        re.search(rf"^((async )?def|class) +{re.escape(name)}\b|^{re.escape(name)} *=", source, re.MULTILINE)
+        is not None
+    )
 
 
 def _own(node: NotebookNode) -> NotebookNode:
@@ -207,11 +221,15 @@ def _lab_cell(node: NotebookNode, stored: dict[str, dict] | None) -> Cell:
         node.outputs, node.execution_count = [], None
     flags = node.metadata.get("nbgrader", {})
     graded, solution = flags.get("grade", False), flags.get("solution", False)
-    name = flags.get("grade_id", "") if graded or solution or flags.get("locked") or flags.get("task") else ""
+    name = (
+        flags.get("grade_id", "") if graded or solution or flags.get("locked") or flags.get("task") else ""
+    )
     full = node.source
     if name and stored is not None:
         if name not in stored:
-            raise RuntimeError(f"the cell {name!r} is new since the lab was released: run nbgrader generate_assignment")
+            raise RuntimeError(
+                f"the cell {name!r} is new since the lab was released: run nbgrader generate_assignment"
+            )
         kept = stored[name]
         node.source = kept["source"]
         flags["checksum"] = kept["checksum"]

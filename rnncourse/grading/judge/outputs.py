@@ -15,7 +15,8 @@ def clean(outputs: list, room: int) -> list[dict]:
         elif kind == "error":
             lines = output.get("traceback")
             new = {
-                "output_type": kind, "ename": _string(output.get("ename"))[:80], "evalue": _string(output.get("evalue"))[:KEPT],
+                "output_type": kind, "ename": _string(output.get("ename"))[:80],
+                "evalue": _string(output.get("evalue"))[:KEPT],
                 "traceback": [_string(line)[:KEPT] for line in lines[:30]] if type(lines) is list else [],
             }  # fmt: skip
         elif kind in ("display_data", "execute_result") and type(output.get("data")) is dict:

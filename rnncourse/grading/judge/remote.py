@@ -1,6 +1,8 @@
-"""The student's process as the trusted side sees it: requests over the wire, stubs of functions, and the names of the tests.
+"""The student's process as the trusted side sees it: requests over the wire, stubs of functions, and the
+names of the tests.
 
-Whatever the other side does wrong (dies, hangs, says what it was not asked for, sends what is not plain) is a `Fault`.
+Whatever the other side does wrong (dies, hangs, says what it was not asked for, sends what is not plain) is
+a `Fault`.
 """
 
 import builtins
@@ -19,14 +21,17 @@ from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, enco
 KEPT = 2000  # characters of a message
 EXCEPTIONS = {
     name: kind for name, kind in vars(builtins).items()
-    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, (StopIteration, UnicodeError, Warning))
+    if isinstance(kind, type) and issubclass(kind, Exception)
+    and not issubclass(kind, (StopIteration, UnicodeError, Warning))
 }  # fmt: skip
 NO_ANSWER = "the process sent what is no answer"
 NOT_PLAIN = "not a plain value, an array or a tensor, which is all that can come back"
 
 
 class Fault(BaseException):
-    """The student's side did not keep to the rules; no `except Exception` of a test may take it for an answer."""
+    """The student's side did not keep to the rules; no `except Exception` of a test may take it for an
+    answer.
+    """
 
 
 class OverTime(Fault):
@@ -41,7 +46,9 @@ class Student:
         self.history: list[tuple[str, bool]] = []
         self.end = time.monotonic() + job["notebook_timeout"]
         self.deadline, self.number, self.forks = self.end, 0, 0
-        self.fault = self.public = ""  # what went wrong in this cell; and the same without a word that the student can choose
+        self.fault = self.public = (
+            ""  # what went wrong in this cell; and the same without a word that the student can choose
+        )
         self.stubs: dict[str, Stub] = {}  # the functions that this cell has asked for by name
 
     def begin(self) -> None:
@@ -60,7 +67,9 @@ class Student:
         with _undisturbed():
             self.wire = Wire(self.keeper.fork(self.forks == 0, self.job["limits"], self.job["forbid"]))
         self.forks += 1
-        files = {name: np.frombuffer(bytes.fromhex(data), np.uint8) for name, data in self.job["files"].items()}
+        files = {
+            name: np.frombuffer(bytes.fromhex(data), np.uint8) for name, data in self.job["files"].items()
+        }
         try:
             self.ask("start", files)
         except Fault as fault:  # before a student's code has run
@@ -70,7 +79,9 @@ class Student:
             self.ask("run", source, theirs)
 
     def run(self, source: str, theirs: bool) -> list[dict]:
-        """Run a cell there and return its outputs; one that kills or hangs the process is not run again in the next."""
+        """Run a cell there and return its outputs; one that kills or hangs the process is not run again in
+        the next.
+        """
         _, outputs = self.ask("run", source, theirs)
         self.history.append((source, theirs))
         return outputs
@@ -105,20 +116,28 @@ class Student:
             reply = decode(self.wire.receive(self.deadline))
             asleep = False
         except NotPlain as error:
-            raise self.fail(f"the test hands over {error}, which can't cross to the student's process") from None
+            raise self.fail(
+                f"the test hands over {error}, which can't cross to the student's process"
+            ) from None
         except Gone:
             raise self.fail(self.drop() or "the process ended") from None
         except TimeoutError:
             used_up = self.deadline == self.end
             raise self.fail(
-                self.drop() or ("the notebook's time is used up" if used_up else f"ran over {self.job['timeout']:g} s")
+                self.drop()
+                or ("the notebook's time is used up" if used_up else f"ran over {self.job['timeout']:g} s")
             ) from None
         except Malformed as error:
             raise self.fail(self.drop() or f"{NO_ANSWER}: {error}"[:200], NO_ANSWER) from None
         finally:
             if asleep and self.wire:  # interrupted in the middle
                 self.drop()
-        if type(reply) is not tuple or len(reply) < 2 or type(reply[0]) is not int or reply[0] != self.number:
+        if (
+            type(reply) is not tuple
+            or len(reply) < 2
+            or type(reply[0]) is not int
+            or reply[0] != self.number
+        ):
             self.drop()
             raise self.fail(NO_ANSWER)
         return self.checked(request[0], reply[1:])
@@ -127,7 +146,8 @@ class Student:
         """The reply, if its form is one that this request can have."""
         expected = {
             "start": {"done": ()}, "set": {"done": ()}, "delete": {"done": ()}, "run": {"ran": (list,)},
-            "get": {"missing": (), "value": (object,), "callable": (int, str)}, "call": {"value": (object, dict, object)},
+            "get": {"missing": (), "value": (object,), "callable": (int, str)},
+            "call": {"value": (object, dict, object)},
         }[operation] | {"opaque": (str,), "raised": (list, str)}  # fmt: skip
         kind, rest = reply[0], reply[1:]
         form = expected.get(kind) if type(kind) is str else None
@@ -140,7 +160,9 @@ class Student:
             if operation != "call":
                 self.drop()
                 raise self.fail(f"the process could not {operation}")
-            base = next((EXCEPTIONS[name] for name in rest[0] if type(name) is str and name in EXCEPTIONS), Exception)
+            base = next(
+                (EXCEPTIONS[name] for name in rest[0] if type(name) is str and name in EXCEPTIONS), Exception
+            )
             raise base(rest[1][:KEPT])
         return reply
 
@@ -184,11 +206,20 @@ class Stub:
 
 
 def refer(value):
-    """How to name over there what can't be sent: a student's function, or a function, class or dtype of a library."""
+    """How to name over there what can't be sent: a student's function, or a function, class or dtype of a
+    library.
+    """
     if type(value) is Stub:
         return ["handle", value._handle]
-    module, names = getattr(value, "__module__", None), [getattr(value, "__qualname__", None), getattr(value, "__name__", None)]
-    if isinstance(value, types.FunctionType) and value.__code__.co_filename == "<lab>" and value.__name__.isidentifier():
+    module, names = (
+        getattr(value, "__module__", None),
+        [getattr(value, "__qualname__", None), getattr(value, "__name__", None)],
+    )
+    if (
+        isinstance(value, types.FunctionType)
+        and value.__code__.co_filename == "<lab>"
+        and value.__name__.isidentifier()
+    ):
         return ["ours", value.__name__]
     if type(value).__module__ == "torch" and type(value).__name__ == "dtype":
         names = [str(value).removeprefix("torch.")]
@@ -207,10 +238,11 @@ class ReadOnly(ValueError):
 
 
 def _write_back(given: list, changed: dict) -> None:
-    """Make arguments what the student's function made of them: an object that was there before stays that object.
+    """Make arguments what the student's function made of them: an object that was there before stays that
+    object.
 
-    `changed` has for an argument's index its value now and, for each item of a container, where among the arguments it stood
-    before. All is looked up before anything is written.
+    `changed` has for an argument's index its value now and, for each item of a container, where among the
+    arguments it stood before. All is looked up before anything is written.
 
     Raises:
         ReadOnly; any other error: `changed` is not what an honest process sends.
@@ -238,7 +270,9 @@ def _write_back(given: list, changed: dict) -> None:
             fills.append(lambda: old.detach().copy_(new.detach()))
 
     def item(new, was):
-        """What stands there now: the object that it was before the call, with what it holds now, or a new one."""
+        """What stands there now: the object that it was before the call, with what it holds now, or a new
+        one.
+        """
         if was is None or was[0] is None:
             return new
         old = given
@@ -259,7 +293,9 @@ class Names(dict):
     def __init__(self, student: Student):
         from IPython.display import display
 
-        super().__init__(__name__="__main__", __builtins__=builtins, display=display, get_ipython=lambda: _NoShell(self))
+        super().__init__(
+            __name__="__main__", __builtins__=builtins, display=display, get_ipython=lambda: _NoShell(self)
+        )
         self.student, self.theirs = student, set()
 
     def hand_over(self, names: list[str]) -> None:

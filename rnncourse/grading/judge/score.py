@@ -1,9 +1,10 @@
-"""The trusted side: run a rebuilt notebook, the tests here and what students wrote over there, and say what each test earned.
+"""The trusted side: run a rebuilt notebook, the tests here and what students wrote over there, and say what
+each test earned.
 
-One process does this for one notebook and ends. A test cell is ordinary Python; a name that the student is to define
-resolves to a stub that calls the student's process. A point is earned only when this side saw the test cell finish:
-whatever the other side does wrong (dies, hangs, says what it was not asked for, sends what is not plain) costs the
-cell, even where a test swallows the exception.
+One process does this for one notebook and ends. A test cell is ordinary Python; a name that the student is
+to define resolves to a stub that calls the student's process. A point is earned only when this side saw the
+test cell finish: whatever the other side does wrong (dies, hangs, says what it was not asked for, sends what
+is not plain) costs the cell, even where a test swallows the exception.
 """
 
 import ast
@@ -18,47 +19,51 @@ import sys
 import tempfile
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from rnncourse.grading.cell import forbid
 from rnncourse.grading.cell.sandbox import Keeper
 from rnncourse.grading.judge.failure import BEGIN, hint_of, is_hidden, line_of, message_of, without_hidden
+from rnncourse.grading.judge.outcome import Outcome
 from rnncourse.grading.judge.outputs import clean
 from rnncourse.grading.judge.remote import Fault, Names, OverTime, Student
-from rnncourse.grading.judge.source import parsed
+from rnncourse.grading.judge.source import parsed, uses
 
 KEPT_OUTPUTS = 4 << 20  # characters of all outputs of a notebook
 
 
 def run(job: dict, keeper: Keeper, emit) -> None:
-    """Run all cells, and for what a student reads once more without hidden tests, in a process that has not seen one.
+    """Run all cells, and for what a student reads once more without hidden tests, in a process that has not
+    seen one.
 
-    `emit` gets for each code cell a dict: index, outputs, fault, and for tests score, message, where, hint; `shown` says
-    which run it is of. Before the first hidden test one run serves both.
+    `emit` gets the outcome of each code cell. Before the first hidden test one run serves both.
     """
     hidden = next((i for i, cell in enumerate(job["cells"]) if BEGIN in cell["source"]), len(job["cells"]))
-    results: dict[int, dict] = {}
+    outcomes: dict[int, Outcome] = {}
 
-    def first(result: dict) -> None:
-        results[result["index"]] = result
-        for serves in (False,) if result["index"] >= hidden else (False, True):
-            emit(result | {"shown": serves})
+    def first(outcome: Outcome) -> None:
+        outcomes[outcome.index] = outcome
+        for serves in (False,) if outcome.index >= hidden else (False, True):
+            emit(replace(outcome, shown=serves))
 
     signal.signal(signal.SIGALRM, _over_time)
     job["refused"] = _refused(job)
     once(job, keeper, first)
-    speaking = [i for i, r in results.items() if i >= hidden and (r["outputs"] or r.get("where") == "visible" or r["fault"])]
+    speaking = [
+        i for i, o in outcomes.items() if i >= hidden and (o.outputs or o.where == "visible" or o.fault)
+    ]
     if speaking:
         cells = [shown(cell) for cell in job["cells"][: speaking[-1] + 1]]
-        once(job | {"cells": cells}, keeper, lambda result: emit(result | {"shown": True}))
+        once(job | {"cells": cells}, keeper, lambda outcome: emit(replace(outcome, shown=True)))
 
 
 def shown(cell: dict) -> dict:
     """A cell without its hidden tests, its lines where they were.
 
-    One that died or hung may do so again: what a first run did, which knew the hidden tests, decides nothing here.
+    One that died or hung may do so again: what a first run did, which knew the hidden tests, decides nothing
+    here.
     """
     return cell | {"source": without_hidden(cell["source"])} if cell["kind"] == "test" else cell
 
@@ -69,20 +74,24 @@ def once(job: dict, keeper: Keeper, emit) -> None:
     names = Names(student)
     failed: dict[str, str] = {}  # why a name is missing, by name
     kept = 0
-    last = max((i for i, cell in enumerate(job["cells"]) if cell["kind"] not in ("instructor", "text")), default=-1)
+    last = max(
+        (i for i, cell in enumerate(job["cells"]) if cell["kind"] not in ("instructor", "text")), default=-1
+    )
     with tempfile.TemporaryDirectory(dir=job["scratch"]) as folder:
         os.chdir(folder)
         for name, data in job["files"].items():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).write_bytes(bytes.fromhex(data))
-        for index, cell in enumerate(job["cells"][: last + 1]):  # what the lab does after it shows nothing about the student
+        for index, cell in enumerate(
+            job["cells"][: last + 1]
+        ):  # what the lab does after it shows nothing about the student
             if cell["kind"] == "text" or not cell["is_code"]:
                 continue
             student.begin()
-            result = {"index": index, "outputs": [], "fault": ""}
+            outcome = Outcome(index)
             if cell["kind"] == "test":
                 _seed(job["seed"], cell["id"])
-                result |= test(cell, names, student, failed)
+                outcome = test(index, cell, names, student, failed)
             else:
                 theirs = cell["kind"] != "instructor"
                 try:
@@ -91,31 +100,27 @@ def once(job: dict, keeper: Keeper, emit) -> None:
                     with _clock(student.deadline - time.monotonic()):  # to read what came can take long, too
                         outputs = clean(student.run(cell["source"], theirs), KEPT_OUTPUTS - kept)
                     kept += sum(len(str(output)) for output in outputs)
-                    result["outputs"] = outputs
+                    outcome.outputs = outputs
                 except OverTime:
                     student.drop()
-                    result["fault"] = str(student.fail(f"ran over {job['timeout']:g} s"))
+                    outcome.fault = str(student.fail(f"ran over {job['timeout']:g} s"))
                 except Fault as fault:
-                    result["fault"] = student.public or str(fault)  # never what a student chose: it may know hidden tests
+                    outcome.fault = student.public or str(
+                        fault
+                    )  # never what a student chose: it may know hidden tests
                 if theirs:
                     names.hand_over(cell["defines"])
-                    if why := result["fault"] or error_of(result):
+                    if why := outcome.fault or outcome.error:
                         failed |= dict.fromkeys(cell["defines"], f"the cell {cell['id']} failed: {why}")
                     _quietly(cell["imports"], names, job)
                 elif not _is_demo(cell["source"], names):
                     _quietly(cell["source"], names, job)
-            emit(result)
+            emit(outcome)
         student.drop()
         os.chdir("/")
 
 
-def error_of(result: dict) -> str:
-    """The error that a cell of a student's ended with, or an empty string."""
-    errors = [f"{output['ename']}: {output['evalue']}" for output in result["outputs"] if output["output_type"] == "error"]
-    return "".join(errors[:1])
-
-
-def test(cell: dict, names: Names, student: Student, failed: dict[str, str]) -> dict:
+def test(index: int, cell: dict, names: Names, student: Student, failed: dict[str, str]) -> Outcome:
     """Run a test cell here, and say what it earned and why not more."""
     points, source = cell["points"], cell["source"]
     error, value, tree = None, None, ast.Module([], [])
@@ -134,13 +139,9 @@ def test(cell: dict, names: Names, student: Student, failed: dict[str, str]) -> 
     if error is None and not student.fault:
         if isinstance(value, float):
             score = min(max(value, 0.0), points) if math.isfinite(value) else 0.0
-            return {
-                "score": score,
-                "message": "" if score == points else f"{score:g} of {points:g} points",
-                "where": "",
-                "hint": "",
-            }
-        return {"score": points, "message": "", "where": "", "hint": ""}
+            message = "" if score == points else f"{score:g} of {points:g} points"
+            return Outcome(index, score=score, message=message)
+        return Outcome(index, score=points)
     line = line_of(error)
     missing = error.args[0] if isinstance(error, (KeyError, NameError)) and error.args else ""
     message = message_of(error, source, line)
@@ -149,12 +150,13 @@ def test(cell: dict, names: Names, student: Student, failed: dict[str, str]) -> 
     for name, reason in failed.items():
         if name == missing or f"name '{name}'" in str(missing):
             message = reason
-    hidden = is_hidden(source, line)
-    kind = "" if student.fault or not error else next(k.__name__ for k in type(error).__mro__ if k.__name__ in vars(builtins))
-    return {
-        "score": 0.0, "message": message, "where": "hidden" if hidden else "visible", "hint": hint_of(tree, line),
-        "kind": kind, "fault": student.public,
-    }  # fmt: skip
+    kind = ""
+    if error and not student.fault:
+        kind = next(k.__name__ for k in type(error).__mro__ if k.__name__ in vars(builtins))
+    return Outcome(
+        index, fault=student.public, score=0.0, where="hidden" if is_hidden(source, line) else "visible",
+        message=message, hint=hint_of(tree, line), kind=kind,
+    )  # fmt: skip
 
 
 @functools.lru_cache(1000)
@@ -184,7 +186,8 @@ def _clock(seconds: float):
 
 
 def _quietly(source: str, names: Names, job: dict) -> None:
-    """Run a cell of the lab on this side, statement by statement; what one of them misses, a test that needs it will miss.
+    """Run a cell of the lab on this side, statement by statement; what one of them misses, a test that needs
+    it will miss.
 
     The others are run, for a name that is not bound here would be the student's.
     """
@@ -205,7 +208,9 @@ def statements(source: str) -> list:
 
 
 def _is_demo(source: str, names: Names) -> bool:
-    """Whether a cell of the lab only shows what students wrote: it binds and fills nothing, so tests can't need it."""
+    """Whether a cell of the lab only shows what students wrote: it binds and fills nothing, so tests can't
+    need it.
+    """
     try:
         tree, _, _ = compiled(source, "<lab>")
     except SyntaxError:
@@ -228,10 +233,13 @@ def _refused(job: dict) -> dict[int, str]:
     for index, cell in enumerate(job["cells"]):
         if cell["is_code"] and cell["kind"] not in ("test", "text"):
             given = cell["kind"] == "instructor"
-            with contextlib.suppress(Exception, OverTime), _clock(job["timeout"]):  # what can't be parsed will not run either
+            with (
+                contextlib.suppress(Exception, OverTime),
+                _clock(job["timeout"]),
+            ):  # what can't be parsed will not run either
                 tree = compiled(cell["source"], "<lab>")[0] if given else parsed(cell["source"])
-                if rule := forbid.found(tree, [] if given else job["forbid"], aliases):
-                    reasons[index] = forbid.message(rule)
+                if rule := uses(tree, [] if given else job["forbid"], aliases):
+                    reasons[index] = f"this lab forbids {rule}: write it yourself"
     return reasons
 
 
@@ -248,7 +256,9 @@ def _seed(seed: int | None, cell: str) -> None:
     np.random.seed(one)
     random.seed(one)
     if "torch" in sys.modules:
-        sys.modules["torch"].default_generator.manual_seed(one)  # torch.manual_seed looks for a GPU each time
+        sys.modules["torch"].default_generator.manual_seed(
+            one
+        )  # torch.manual_seed looks for a GPU each time
 
 
 _default_rng = np.random.default_rng

@@ -1,12 +1,15 @@
-"""The grading process: it imports what labs need, starts the sandbox, and forks workers, which fork a `score.run` each.
+"""The grading process: it imports what labs need, starts the sandbox, and forks workers, which fork a
+`score.run` each.
 
-So one import serves all of a machine's workers, and each submission meets a process that nothing has happened in.
+So one import serves all of a machine's workers, and each submission meets a process that nothing has
+happened in.
 """
 
 import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -17,7 +20,6 @@ import time
 import traceback
 from pathlib import Path
 
-from rnncourse.grading.cell import walls
 from rnncourse.grading.cell.sandbox import Keeper, NoIsolation, Sandbox
 from rnncourse.grading.judge import score
 from rnncourse.grading.judge.failure import without_hidden
@@ -58,7 +60,9 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             control.close()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for the answer any more
+            with contextlib.suppress(
+                BrokenPipeError, ConnectionResetError
+            ):  # nobody waits for the answer any more
                 _work(wire, options, sandbox, len(workers))
             os._exit(0)
         wire.close()
@@ -81,7 +85,7 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
                 if keeper is None:
                     sandbox, keeper = _keeper(sandbox, options, number)
                     keeper.rules = job["forbid"]
-                results, status = _run(job, keeper)
+                outcomes, status = _run(job, keeper)
                 if status == 0:
                     break
                 keeper.close()  # nobody knows what was said between those two
@@ -89,7 +93,7 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
                 if status != NO_SANDBOX:
                     break
                 time.sleep(0.5)  # one that is dying still takes a message
-            lines.write(json.dumps({"results": results, "complete": status == 0}).encode() + b"\n")
+            lines.write(json.dumps({"outcomes": outcomes, "complete": status == 0}).encode() + b"\n")
             lines.flush()
     if keeper:
         keeper.close()
@@ -112,7 +116,7 @@ def _keeper(sandbox: Sandbox, options: dict, number: int) -> tuple[Sandbox, Keep
 
 
 def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
-    """Score in a fork; the results it gave, which count when it ends badly too, and its exit status."""
+    """Score in a fork; the outcomes it gave, which count when it ends badly too, and its exit status."""
     for cell in job["cells"]:
         if cell["kind"] in ("instructor", "test"):
             for source in {cell["source"]: None, without_hidden(cell["source"]): None}:
@@ -127,14 +131,18 @@ def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
     if pid == 0:
         try:
             gc.disable()  # it does not live long enough
-            walls.limit_memory(job["limits"]["memory"])  # what a student's function returns, a test may make much of
+            _limit_memory(
+                job["limits"]["memory"]
+            )  # what a student's function returns, a test may make much of
             os.close(read)
             own_errors = os.dup(2)
             null = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):  # a test may print what it likes
                 os.dup2(null, stream)
             with open(write, "w") as out:
-                score.run(job, keeper, lambda result: print(json.dumps(result), file=out, flush=True))
+                score.run(
+                    job, keeper, lambda outcome: print(json.dumps(vars(outcome)), file=out, flush=True)
+                )
             os._exit(0)
         except NoIsolation:
             os._exit(NO_SANDBOX)
@@ -156,6 +164,13 @@ def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
     _, status = os.waitpid(pid, 0)
     shutil.rmtree(job["scratch"], ignore_errors=True)
     return [json.loads(line) for line in data.split(b"\n")[:-1]], os.waitstatus_to_exitcode(status)
+
+
+def _limit_memory(size: int) -> None:
+    """Let this process map so many bytes more, where the system can say how many it maps."""
+    with contextlib.suppress(FileNotFoundError, ValueError, OSError):
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + size, mapped + size))
 
 
 if __name__ == "__main__":
