@@ -1,30 +1,35 @@
-"""What the cells of every chapter use: numbers for the text, claims they settle, and the package's own code."""
+"""What the cells of every page use: numbers for the text, claims they settle, and the package's own code.
+
+A page in a folder of its own starts with `import sys; sys.path.append("..")` to reach this file.
+"""
 
 import inspect
 
 from IPython.display import Markdown
 from myst_nb import glue
 
-claims = {}  # id -> verdict and section
+from rnncourse.notebooks import VERDICTS
+
 
 
 def put(name, value):
-    """Let the text around the cells quote `value`."""
-    glue(name, value, display=False)
+    """Give the text a number: `rnncourse notebooks` writes it between <!--name--> and <!--/-->."""
+    glue(name, str(value), display=False)
 
 
 def settle(where, **verdicts):
-    """Record what the section `where` has found about claims of the documents: settle("bptt-step", C030="holds")."""
-    claims.update({claim: (verdict, where) for claim, verdict in verdicts.items()})
+    """Record what the section `where` of this page, given as its anchor, has found about claims.
 
+    settle("one-step-by-hand", C083="holds: by hand, PyTorch and the package agree to 14 digits")
 
-def settled(*numbers):
-    """Print the verdicts and let the table of claims quote them; the chapter must have settled these numbers, no others."""
-    assert sorted(claims) == sorted(f"C{n:03d}" for n in numbers), sorted({f"C{n:03d}" for n in numbers} ^ claims.keys())
-    for claim, (verdict, where) in sorted(claims.items()):
-        assert verdict.startswith(("holds", "does not hold", "not settled here")), f"{claim}: {verdict}"
-        print(f"{claim} | {verdict} | {where}")
-        put(claim, verdict)
+    Raises:
+        ValueError: a text that is not one of the five verdicts, a colon and what was found.
+    """
+    for claim, text in verdicts.items():
+        verdict, _, found = text.partition(": ")
+        if verdict not in VERDICTS or not found:
+            raise ValueError(f"{claim}: got {text!r}, expected '<one of {', '.join(VERDICTS)}>: what was found'")
+        glue(f"claim {claim}", f"{where} {verdict}: {found}", display=False)
 
 
 def source(function):

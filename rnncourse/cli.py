@@ -27,13 +27,17 @@ def main():
 @main.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def notebooks(files):
-    """Re-execute the chapters (or FILES) in place and write them in normal form."""
-    from rnncourse.notebooks import execute
+    """Re-execute the pages of the book (or FILES) in place, with their numbers and the table of claims."""
+    from rnncourse.notebooks import execute, write_claims
 
-    for path in files or sorted(Path("book").glob("*.ipynb")):
+    for path in files or sorted(Path("book").rglob("*.ipynb")):
         with _plain_errors():
             changed = execute(path)
         click.echo(f"{path}: {'written' if changed else 'unchanged'}")
+    if Path("book/said.json").exists():
+        with _plain_errors():
+            for path in write_claims(Path("book")):
+                click.echo(f"{path}: written")
 
 
 @main.command()
