@@ -11,7 +11,6 @@ from myst_nb import glue
 from rnncourse.notebooks import VERDICTS
 
 
-
 def put(name, value):
     """Give the text a number: `rnncourse notebooks` writes it between <!--name--> and <!--/-->."""
     glue(name, str(value), display=False)

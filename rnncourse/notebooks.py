@@ -117,10 +117,11 @@ def write_claims(book: Path) -> list[Path]:
             anchor, verdict, found = re.match(r"(\S+) (\w+): (.*)", text, re.DOTALL).groups()
             claims[claim] = {"id": claim, "verdict": verdict, "found": found, "link": f"{page}#{anchor}"}
     records = [claims[claim] for claim in sorted(claims)]
-    rows = [
-        f"| {r['id']} | {said[r['id']]['said']} | {said[r['id']]['document']} | {r['verdict']} | {r['found']} | [cell]({r['link']}) |"
-        for r in records
-    ]
+    rows = []
+    for record in records:
+        about = said[record["id"]]
+        cells = record["id"], about["said"], about["document"], record["verdict"], record["found"], f"[cell]({record['link']})"
+        rows.append(f"| {' | '.join(cells)} |")
     counts = [f"{sum(r['verdict'] == v for r in records)} {v}" for v in VERDICTS]
     table = ["| claim | what is said | document | verdict | what was found | where |", "|---|---|---|---|---|---|", *rows]
     page = (book / "claims.md").read_text(encoding="utf-8")

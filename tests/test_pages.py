@@ -86,7 +86,8 @@ def test_a_reader_sees_short_cells_without_bookkeeping(path):
     for n, cell in visible(path):
         lines = cell.source.splitlines()
         widest = max(map(len, lines), default=0)
-        assert len(lines) <= 15, f"{path}, cell {n}: {len(lines)} lines, 15 at most; split it, or tag what is bookkeeping `hidden`"
+        cure = "split it, or tag what is bookkeeping `hidden`"
+        assert len(lines) <= 15, f"{path}, cell {n}: {len(lines)} lines, 15 at most; {cure}"
         assert widest <= 68, f"{path}, cell {n}: a line of {widest} columns, 68 at most"
         found = re.findall(r"\b(put|settle|load)\(|^(?:from|import) (?:chapter|experiments)\b", cell.source, re.MULTILINE)
         assert not found, f"{path}, cell {n}: {found} is bookkeeping: move it to a cell tagged `hidden`"
@@ -120,7 +121,8 @@ def test_each_section_of_a_path_ends_in_its_answer(path):
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         heading, _, body = section.partition("\n")
         if heading.endswith("?"):
-            assert re.search(r"\*\*[^*]+\*\*\s*(\S.{0,300})?\Z", body.strip(), re.DOTALL), f"{path}: {heading} ends without a bold answer"
+            answer = re.search(r"\*\*[^*]+\*\*\s*(\S.{0,300})?\Z", body.strip(), re.DOTALL)
+            assert answer, f"{path}: {heading} ends without a bold answer"
 
 
 @pytest.mark.parametrize("path", FURTHER, ids=lambda p: p.relative_to(BOOK).as_posix())
@@ -169,7 +171,8 @@ def test_every_picture_has_a_description(path):
 @pages
 def test_pages_do_not_argue_with_documents_that_readers_do_not_have(path):
     for n, cell in cells(path, "markdown"):
-        found = re.findall(r"\b(?:the|four|two|three|one|each|all) (?:of the )?documents?\b|\bthe deck\b|\bC\d{3}\b", cell.source)
+        argues = r"\b(?:the|four|two|three|one|each|all) (?:of the )?documents?\b|\bthe deck\b|\bC\d{3}\b"
+        found = re.findall(argues, cell.source)
         assert not found, f"{path}, cell {n}: {found}: that belongs to the claims page"
 
 
