@@ -70,22 +70,13 @@ def _task(cell, own: dict, flags: dict) -> dict:
     state = "passed" if score is not None and score >= points else "partly" if score else "not yet"
     if own.get("score") is None and own.get("kind") == "manual":
         state = "graded by a person" if score else "for a person to grade"
-    hidden = own.get("where") == "hidden"
-    said = []
-    if own.get("where"):
-        if hidden and own.get("fault"):
-            said.append(own["fault"])
-        elif hidden and own.get("kind") not in ("AssertionError", "", None):
-            said.append(
-                "an error was raised"
-            )  # which one, a student's code could choose by what it was called with
-        elif not hidden:
-            said.append(own.get("message", ""))
+    hidden, fault = own.get("where") == "hidden", own.get("fault", "")
+    said = [own["message"]] if own.get("where") == "visible" and not fault else []
     return {
         "name": text(flags.get("grade_id", "")), "about": text(about) if cell.cell_type == "code" else "",
         "score": score or 0, "points": points,
         "state": state, "hidden": hidden, "said": [text(s) for s in said if s],
-        "hint": text(own.get("hint", "")) if hidden else "",
+        "hint": text(own.get("hint", "")) if hidden else "", "fault": text(fault),
         "comment": text(flags.get("comment") or ""),
     }  # fmt: skip
 
@@ -109,6 +100,7 @@ def _answer(name: str, cell) -> dict:
         "source": text(cell.source),
         "outputs": outputs,
         "comment": text(comment or ""),
+        "fault": text(cell.metadata.get("rnncourse", {}).get("fault", "")),
     }
 
 
@@ -179,6 +171,7 @@ dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 <td>
 {% if t.about %}<p>{{ t.about }}</p>{% endif %}
 {% if t.hidden %}<p>A hidden test did not pass. {{ t.hint }}</p>{% endif %}
+{% if t.fault %}<p>The grader says: {{ t.fault }}.</p>{% endif %}
 {% for said in t.said %}<pre>{{ said }}</pre>{% endfor %}
 {% if t.comment %}<p>Comment: {{ t.comment }}</p>{% endif %}
 </td>
@@ -190,6 +183,7 @@ dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 {% for a in answers %}
 <h3><code>{{ a.name }}</code></h3>
 <pre tabindex="0">{{ a.source }}</pre>
+{% if a.fault %}<p>The grader says: {{ a.fault }}.</p>{% endif %}
 {% if a.comment %}<p>Comment: {{ a.comment }}</p>{% endif %}
 {% for o in a.outputs %}
 {% if o.picture %}<img src="{{ o.picture }}" alt="output {{ loop.index }} of {{ a.name }}">

@@ -90,8 +90,8 @@ class Grader(NotebookExporter):
         handed_in = collect.read(collect.Submission(student, lab, Path(filename).parent), copy.files)
         seed = seed_of(root, student, lab, hashlib.sha256(handed_in.notebook).hexdigest())
         graded = grade(engine, copy, handed_in, seed, timeout)
-        if graded.problem:
-            self.log.error("%s: %s", filename, graded.problem)
+        for reason in filter(None, [graded.problem, *graded.person]):
+            self.log.error("%s: %s", filename, reason)
         return self.from_notebook_node(graded.notebook, resources)
 
     def time_of(self, folder: str):

@@ -174,11 +174,12 @@ class Books:
         )
         write_whole(page, feedback.page(notebook, names))
         run, waiting = notebook.metadata["rnncourse"], names["waiting"]
-        notes = [run["problem"], *[f"{name}: a person grades it" for name in waiting], run.get("note", "")]
+        notes = [run["problem"], *run["person"], *[f"{name}: a person grades it" for name in waiting]]
         standing = standings(self.gb.db.connection(), student, lab)[student, lab]
         result = Result(
             student, lab, max(0.0, names["score"] - (names["late_penalty"] or 0.0)), names["max_score"],
-            not (run["problem"] or waiting), ", ".join(filter(None, notes)), fingerprint, standing,
+            not (run["problem"] or run["person"] or waiting), ", ".join(filter(None, [*notes, run["note"]])),
+            fingerprint, standing,
         )  # fmt: skip
         write_result(self.root, result)
         return result

@@ -13,18 +13,35 @@ def defined(source: str) -> tuple[list[str], str]:
         tree = parsed(source)
     except (SyntaxError, ValueError):
         return [], ""
-    names, imports, todo = [], [], list(tree.body)
+    names, imports = bindings(tree.body)
+    return names, "".join(ast.unparse(node) + "\n" for node in imports)
+
+
+def bindings(nodes: list[ast.stmt]) -> tuple[list[str], list[ast.Import | ast.ImportFrom]]:
+    """The names that statements bind at the top level of a cell, imports aside; and the imports."""
+    names, imports, todo = [], [], list(nodes)
     while todo:
         node = todo.pop(0)
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            imports.append(ast.unparse(node) + "\n")
+            imports.append(node)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.append(node.name)
+            inner = [name for part in ast.walk(node) if isinstance(part, ast.Global) for name in part.names]
+            names += [node.name, *inner]
         elif isinstance(node, ast.Name):
             names += [node.id] if isinstance(node.ctx, ast.Store) else []
-        elif not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+        elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            names += [part.target.id for part in ast.walk(node) if isinstance(part, ast.NamedExpr)]
+        elif not isinstance(node, ast.Lambda):
+            names += [getattr(node, "name", None)] if isinstance(node, (ast.MatchAs, ast.MatchStar)) else []
+            names += [node.rest] if isinstance(node, ast.MatchMapping) else []
             todo += ast.iter_child_nodes(node)
-    return names, "".join(imports)
+    return list(filter(None, names)), imports
+
+
+def imported(nodes: list[ast.Import | ast.ImportFrom]) -> list[str]:
+    """The names that imports bind, but for those behind a star."""
+    names = [alias.asname or alias.name.partition(".")[0] for node in nodes for alias in node.names]
+    return [name for name in names if name != "*"]
 
 
 def parsed(source: str) -> ast.Module:
