@@ -20,6 +20,7 @@ from tests.grading.course import HIDDEN, HONEST, OTHER, SOLUTION, Course
 
 ATTACKS = sorted(Path(__file__).with_name("attacks").glob("*.py"))
 ENVIRONMENT = "environment-mark-4714"
+WORDS = "student-words-mark-4715"
 
 
 def header(path: Path) -> dict[str, str]:
@@ -118,6 +119,12 @@ def test_a_page_of_feedback_tells_no_secret_and_runs_no_script(path, battle):
     assert not re.search(r"<[^>]+\son\w+\s*=", page)
     assert page.count("default-src 'none'") == 1
     assert len(page) < 20 << 20
+
+
+def test_no_word_of_a_students_stands_in_the_table(battle):
+    course, results, _, _ = battle
+    assert WORDS not in json.dumps(results)
+    assert any(WORDS in path.read_text() for path in (course.folder / "autograded").glob("words_*/small/small.ipynb"))
 
 
 def test_honest_students_are_not_harmed(battle):
