@@ -10,8 +10,9 @@ from nbformat import NotebookNode
 
 from rnncourse.grading.judge.engine import Worker, WorkerEnded
 from rnncourse.grading.judge.failure import BEGIN
-from rnncourse.grading.judge.notebook import Cell, Lab, Unreadable, parse
+from rnncourse.grading.judge.notebook import Cell, Lab
 from rnncourse.grading.judge.outcome import NOT_REACHED, Outcome
+from rnncourse.grading.judge.submitted import Unreadable, parse
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,13 @@ class HandedIn:
     notebook: bytes
     problem: str  # why there is no notebook in it, or empty
     files: dict[str, bytes]  # of those that the lab lets students hand in beside it
+
+    def digest(self) -> bytes:
+        """SHA-256 over all that decides what runs."""
+        digest = hashlib.sha256(self.notebook)
+        for name, content in sorted(self.files.items()):
+            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
+        return digest.digest()
 
 
 @dataclass
@@ -77,10 +85,12 @@ def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Out
     """Write into each cell's node what the runs gave: fail closed, so a test without an outcome has earned
     nothing.
     """
+    elsewhere = any(cell.added for cell in cells)  # an answer may stand there, which a person must judge
     for i, cell in enumerate(cells):
         seen = shown.get(i)
-        cell.node.metadata["rnncourse"] = {"kind": cell.kind}
+        cell.node.metadata["rnncourse"] = {"kind": cell.kind, "added": cell.added}
         own = cell.node.metadata["rnncourse"]
+        own["unanswered"] = cell.unanswered and not (cell.kind == "manual" and elsewhere)
         if cell.kind == "test":
             where = "hidden" if BEGIN in cell.source else "visible"
             missing = Outcome(i, fault=NOT_REACHED, score=0.0, where=where, message=NOT_REACHED)
@@ -97,9 +107,9 @@ def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Out
                     nbformat.v4.new_output("error", ename=name, evalue=lines[0], traceback=[name, *lines])
                 ]
         elif cell.kind == "manual":
-            own["score"] = 0.0 if cell.unanswered else None
-            if not cell.is_code:  # the formgrader renders it
-                cell.node.source = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", cell.source)
+            own["score"] = 0.0 if own["unanswered"] else None
+        if not cell.is_code and (cell.kind == "manual" or cell.added):  # the formgrader renders it
+            cell.node.source = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", cell.source)
         if cell.is_code and cell.kind != "test":
             cell.node.outputs = [nbformat.from_dict(output) for output in seen.outputs] if seen else []
             if seen and seen.fault:
