@@ -48,10 +48,14 @@ def labs():
     config = _config(Path())
     if not course.labs(config):
         raise click.ClickException(f"no lab in {config.CourseDirectory.source_directory}: solutions/LAB/LAB.ipynb")
+    failed = 0
     for lab in tqdm(course.labs(config), desc="labs", unit="lab", leave=False):
-        with _plain_errors():
-            changed = release(config, lab)
-        tqdm.write(f"labs/{lab}: {'written' if changed else 'up to date'}")
+        try:
+            tqdm.write(f"labs/{lab}: {'written' if release(config, lab) else 'up to date'}")
+        except (RuntimeError, OSError) as error:  # stops no other lab
+            failed = 1
+            tqdm.write(f"Error: {error}", file=sys.stderr)
+    sys.exit(failed)
 
 
 @main.command()
@@ -179,7 +183,8 @@ def _config(folder: Path):
 
     if not Path("nbgrader_config.py").exists():
         raise click.ClickException(f"no nbgrader_config.py in {Path.cwd()}: run this in the course's folder")
-    return course_config(Path.cwd(), folder.absolute())
+    with _plain_errors():
+        return course_config(Path.cwd(), folder.absolute())
 
 
 @contextmanager
