@@ -45,7 +45,7 @@ def parse(data: bytes) -> list[Raw]:
     try:
         outcome = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, check=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        limits = f"{MEMORY >> 20} MiB and {SECONDS} s"
+        limits = f"{MEMORY >> 20} MiB or {SECONDS} s"
         raise Unreadable(f"its {len(data) >> 20} MiB take over {limits} to read") from None
     reply = json.loads(outcome.stdout)
     if "unreadable" in reply:
