@@ -11,8 +11,9 @@ from nbformat import NotebookNode
 
 from rnncourse.grading.judge.engine import Worker, WorkerEnded
 from rnncourse.grading.judge.failure import BEGIN
-from rnncourse.grading.judge.notebook import Cell, Lab, Unreadable, parse
+from rnncourse.grading.judge.notebook import Cell, Lab
 from rnncourse.grading.judge.outcome import NOT_REACHED, Outcome
+from rnncourse.grading.judge.submitted import Unreadable, parse
 
 ENDED = "the run ended early"
 UNKNOWN = "an error of its own"  # for a name that a student gave
@@ -28,6 +29,13 @@ class HandedIn:
     notebook: bytes
     problem: str  # why there is no notebook in it, or empty
     files: dict[str, bytes]  # of those that the lab lets students hand in beside it
+
+    def digest(self) -> bytes:
+        """SHA-256 over all that decides what runs."""
+        digest = hashlib.sha256(self.notebook)
+        for name, content in sorted(self.files.items()):
+            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
+        return digest.digest()
 
 
 @dataclass
@@ -88,10 +96,12 @@ def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Out
     What is for the student comes from `shown`; of the run with hidden tests it has the score, and its
     author's hint.
     """
+    elsewhere = any(cell.added for cell in cells)  # an answer may stand there, which a person must judge
     for i, cell in enumerate(cells):
         seen = shown.get(i)
-        cell.node.metadata["rnncourse"] = {"kind": cell.kind}
+        cell.node.metadata["rnncourse"] = {"kind": cell.kind, "added": cell.added}
         own = cell.node.metadata["rnncourse"]
+        own["unanswered"] = cell.unanswered and not (cell.kind == "manual" and elsewhere)
         if cell.kind == "test":
             missing = Outcome(i, fault=NOT_REACHED, score=0.0, where="hidden", message=NOT_REACHED)
             outcome = outcomes.get(i, missing)
@@ -106,9 +116,9 @@ def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Out
                     own["hint"] = outcome.hint
                 cell.node.outputs = [_error(outcome)]
         elif cell.kind == "manual":
-            own["score"] = 0.0 if cell.unanswered else None
-            if not cell.is_code:  # the formgrader renders it
-                cell.node.source = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", cell.source)
+            own["score"] = 0.0 if own["unanswered"] else None
+        if not cell.is_code and (cell.kind == "manual" or cell.added):  # the formgrader renders it
+            cell.node.source = _without_script(cell.source)
         if cell.is_code and cell.kind != "test":
             cell.node.outputs = [nbformat.from_dict(output) for output in seen.outputs] if seen else []
             if seen and seen.fault:
@@ -122,6 +132,15 @@ def _error(outcome: Outcome) -> NotebookNode:
     name, lines = outcome.kind or "Fault", outcome.message.splitlines() or [""]
     said = [f"    {line}" for line in lines] if outcome.kind else lines
     return nbformat.v4.new_output("error", ename=name, evalue=lines[0], traceback=[name, *said])
+
+
+def _without_script(markdown: str) -> str:
+    """What a student wrote, in which no tag is one and no link's address a script's, however it is spelt: a
+    space ends an address, and nbconvert decodes entities in one more than once.
+    """
+    markdown = re.sub(r"&(?=#|\w+;)", "& ", markdown)
+    markdown = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", markdown)
+    return re.sub(r"(s\s*c\s*r\s*i\s*p\s*t)([\s\\]*:)", r"\1 \2", markdown, flags=re.IGNORECASE)
 
 
 def _note(cells: list[Cell]) -> str:

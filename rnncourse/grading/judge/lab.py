@@ -14,7 +14,7 @@ from pathlib import Path
 from rnncourse.grading.judge.source import parsed
 
 
-class HandedIn(ImportError):
+class StudentsFile(ImportError):
     """A module that the student handed in, which this side does not run."""
 
 
@@ -43,7 +43,7 @@ class Importer:
     def find_spec(self, name, path=None, target=None):
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec and spec.origin and self.is_theirs(spec.origin):
-            raise HandedIn(f"{name} is a file of the student's: nothing of it runs here")
+            raise StudentsFile(f"{name} is a file of the student's: nothing of it runs here")
 
     def is_theirs(self, path: str) -> bool:
         path, folder = Path(path).resolve(), Path.cwd()
@@ -97,7 +97,7 @@ class Shell:
         path = Path(next(word for word in words if not word.startswith("-")))
         path = path if path.suffix else path.with_suffix(".py")
         if self.importer.is_theirs(str(path)):
-            raise HandedIn(f"{path} is a file of the student's: nothing of it runs here")
+            raise StudentsFile(f"{path} is a file of the student's: nothing of it runs here")
         sources = [path.read_text()]
         if path.suffix == ".ipynb":
             cells = json.loads(sources[0])["cells"]

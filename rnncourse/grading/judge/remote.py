@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnncourse.grading.cell.sandbox import Keeper, NoIsolation
-from rnncourse.grading.judge.lab import HandedIn, Importer, Shell
+from rnncourse.grading.judge.lab import Importer, Shell, StudentsFile
 from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, encode
 
 KEPT = 2000  # characters of a message
@@ -49,9 +49,8 @@ class Student:
         self.end = time.monotonic() + job["notebook_timeout"]
         self.deadline, self.number, self.forks = self.end, 0, 0
         self.asked = 0  # so many times
-        self.fault = self.public = (
-            ""  # what went wrong in this cell; and the same without a word that the student can choose
-        )
+        # what went wrong in this cell; and the same without a word that the student can choose
+        self.fault = self.public = ""
         self.stubs: dict[str, Stub] = {}  # the functions that this cell has asked for by name
 
     def begin(self) -> None:
@@ -329,7 +328,7 @@ class Names(dict):
                     exec(code, self)
             except BaseException as caught:  # it may fail in any way
                 error = caught
-            if solution and isinstance(error, HandedIn):
+            if solution and isinstance(error, StudentsFile):
                 self.hand_over(bound)
             else:
                 self.lose(bound, Lost(cell, error, self.student.asked > asked))

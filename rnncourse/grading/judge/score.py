@@ -84,6 +84,7 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
     names = Names(student, importer)
     failed: dict[str, str] = {}  # why a name of the student's is missing, by name
     kept = 0
+    # what the lab does after its last cell of theirs, or its last test, shows nothing about the student
     last = max(
         (i for i, cell in enumerate(job["cells"]) if cell["kind"] not in ("instructor", "text")), default=-1
     )
@@ -92,9 +93,7 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
         return _clock(min(job["timeout"], student.end - time.monotonic()))
 
     with _folder(job), importer:
-        for index, cell in enumerate(
-            job["cells"][: last + 1]
-        ):  # what the lab does after it shows nothing about the student
+        for index, cell in enumerate(job["cells"][: last + 1]):
             if cell["kind"] == "text" or not cell["is_code"]:
                 continue
             place = [stage(index), index]
@@ -123,9 +122,7 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
                     student.drop()
                     outcome.fault = str(student.fail(f"ran over {job['timeout']:g} s"))
                 except Fault as fault:
-                    outcome.fault = student.public or str(
-                        fault
-                    )  # never what a student chose: it may know hidden tests
+                    outcome.fault = student.public or str(fault)  # never a student's words
                 if theirs:
                     names.run(statements(cell["imports"]), label(cell), seconds, solution=True)
                     names.hand_over(cell["defines"])

@@ -96,9 +96,7 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
                 keeper, tries = None, tries - (status == NO_SANDBOX)
                 if status == STUCK and place:  # once more, without that cell
                     job["stuck"].append(place)
-                elif (
-                    status == NO_SANDBOX and tries
-                ):  # once more, where the sandbox has died of something else
+                elif status == NO_SANDBOX and tries:  # once more: it has died of something else
                     time.sleep(0.5)  # one that is dying still takes a message
                 else:
                     break
