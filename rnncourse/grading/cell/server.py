@@ -5,11 +5,13 @@ its control socket, and never sees a submission.
 """
 
 import contextlib
+import functools
 import gc
 import importlib
 import io
 import json
 import os
+import re
 import resource
 import select
 import shutil
@@ -23,6 +25,7 @@ from pathlib import Path
 from rnncourse.grading.cell import forbid, student, walls
 
 TICK = 0.05  # seconds between two looks at what the child uses
+USED = re.compile(rb"sockets: used (\d+)")
 
 
 def warm() -> None:
@@ -125,6 +128,7 @@ class Keeper:
     def watch(self) -> None:
         """End the child when it uses more than it may."""
         memory, cpu, own = _usage(self.child) if self.isolated else (0, 0.0, {})
+        memory += _sockets(self.child) if self.isolated else 0
         self.own.update(own)  # what a process used that nobody waited for is in no other's sum
         cpu = self.seen = max(self.seen, cpu, sum(self.own.values()))
         if memory > self.limits["memory"]:
@@ -173,6 +177,25 @@ def _usage(child: int) -> tuple[int, float, dict[tuple[int, int], float]]:
         memory, ticks = memory + pages, ticks + sum(spent)
         own[pid, start] = sum(spent[:2]) / hertz
     return memory * resource.getpagesize(), ticks / hertz, own
+
+
+def _sockets(child: int) -> int:
+    """Bytes that the sockets of a student's network may hold at most: nothing tells what they do hold.
+
+    Counted are also those that no process has any more, or not yet: closed ones whose data nobody has read,
+    and connections that nobody has accepted.
+    """
+    with contextlib.suppress(OSError):  # it has just ended
+        used = USED.search(Path(f"/proc/{child}/net/sockstat").read_bytes())
+        return int(used[1]) * _most_of_a_socket()
+    return 0
+
+
+@functools.cache
+def _most_of_a_socket() -> int:
+    with socket.socket(socket.AF_UNIX) as one:  # the loopback is down, so no other kind carries anything
+        options = (socket.SO_SNDBUF, socket.SO_RCVBUF)  # as the machine has them: a student can't raise them
+        return sum(one.getsockopt(socket.SOL_SOCKET, option) for option in options)
 
 
 def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:

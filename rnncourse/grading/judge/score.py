@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -32,9 +33,10 @@ from rnncourse.grading.judge.lab import Importer
 from rnncourse.grading.judge.outcome import Outcome
 from rnncourse.grading.judge.outputs import clean
 from rnncourse.grading.judge.remote import Fault, Lost, Names, OverTime, Student
-from rnncourse.grading.judge.source import bindings, defined, imported, parsed, uses
+from rnncourse.grading.judge.source import Search, bindings, defined, imported, parsed
 
 KEPT_OUTPUTS = 4 << 20  # characters of all outputs of a notebook
+UNSEARCHED = "the cell can't be searched for what this lab forbids"
 
 
 def run(job: dict, keeper: Keeper, emit) -> None:
@@ -112,10 +114,12 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
             else:
                 theirs = cell["kind"] != "instructor"
                 try:
-                    if reason := stuck or job["refused"].get(index):
+                    reason = stuck or job["refused"].get(index)
+                    if isinstance(reason, str) and reason:
                         raise Fault(reason)
                     with _clock(student.deadline - time.monotonic()):  # to read what came can take long, too
-                        outputs = clean(student.run(cell["source"], theirs), KEPT_OUTPUTS - kept)
+                        outputs = [reason] if reason else student.run(cell["source"], theirs)
+                        outputs = clean(outputs, KEPT_OUTPUTS - kept)
                     kept += sum(len(str(output)) for output in outputs)
                     outcome.outputs = outputs
                 except OverTime:
@@ -325,21 +329,48 @@ def _is_demo(source: str, names: Names) -> bool:
 _BINDING = {"get_ipython", "exec", "eval", "globals", "locals", "vars", "setattr"}  # by other ways
 
 
-def _refused(job: dict) -> dict[int, str]:
-    """Why a student's cell is not run, by index, where it uses what the lab forbids."""
-    aliases: dict[str, str] = {}
-    reasons = {}
-    for index, cell in enumerate(job["cells"]):
-        if cell["is_code"] and cell["kind"] not in ("test", "text"):
+def _refused(job: dict) -> dict[int, str | dict]:
+    """What comes of a student's cell that is not run, by index: why, where it uses what the lab forbids, or
+    can't be searched for that; the error's output, where it is no Python.
+    """
+    if not job["forbid"]:
+        return {}
+    search, reasons, nodes = Search(job["forbid"]), {}, {}
+
+    def each(cells: dict, step) -> None:
+        for index, cell in cells.items():
             given = cell["kind"] == "instructor"
-            with (
-                contextlib.suppress(Exception, OverTime),
-                _clock(job["timeout"]),
-            ):  # what can't be parsed will not run either
-                tree = compiled(cell["source"], "<lab>")[0] if given else parsed(cell["source"])
-                if rule := uses(tree, [] if given else job["forbid"], aliases):
-                    reasons[index] = f"this lab forbids {rule}: write it yourself"
-    return reasons
+            try:
+                with _clock(job["timeout"]):
+                    step(index, cell, given)
+            except SyntaxError as error:
+                error.filename = "the cell"
+                text = "".join(traceback.format_exception_only(error)).rstrip()
+                output = {
+                    "ename": type(error).__name__,
+                    "evalue": str(error),
+                    "traceback": text.splitlines(),
+                }
+                reasons[index] = {"output_type": "error", **output}
+            except OverTime:
+                reasons[index] = f"{UNSEARCHED}: that takes over {job['timeout']:g} s"
+            except Exception as error:
+                reasons[index] = f"{UNSEARCHED}: {type(error).__name__}"
+
+    def learn(index: int, cell: dict, given: bool) -> None:
+        nodes[index] = search.learn(
+            compiled(cell["source"], "<lab>")[0] if given else parsed(cell["source"])
+        )
+
+    def find(index: int, cell: dict, given: bool) -> None:
+        if rule := search.find(nodes[index]):
+            reasons[index] = f"this lab forbids {rule}: write it yourself"
+
+    cells = dict(enumerate(job["cells"]))
+    each({i: c for i, c in cells.items() if c["is_code"] and c["kind"] not in ("test", "text")}, learn)
+    theirs = {i: cells[i] for i in nodes if cells[i]["kind"] != "instructor"}
+    each({i: c for i, c in theirs.items() if i not in reasons}, find)
+    return {i: reason for i, reason in reasons.items() if cells[i]["kind"] != "instructor"}
 
 
 def _seed(seed: int | None, cell: str) -> None:
