@@ -16,7 +16,7 @@ efficient gradient-based algorithm for on-line training of recurrent network tra
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import reduce, wraps
+from functools import reduce
 from itertools import pairwise
 
 import torch
@@ -25,42 +25,15 @@ from torch import Tensor, nn
 from rnncourse.fast import product
 
 
-def once_differentiable(backward: Callable) -> Callable:
-    """Let a backward written by hand refuse to be differentiated itself.
+def over_time(*sequences: Tensor | Iterable) -> Iterator[tuple]:
+    """The steps of several tensors (T, …) side by side; all views made at once cost less than x[t] at each.
 
-    torch's decorator of this name takes its gradients for constants where the loss is linear in the output, and a penalty
-    on them then has no effect and no error. This one's raise a RuntimeError wherever a second derivative needs them.
+    What is no tensor is taken as steps already: a list, or the `over_time` of what belongs together.
     """
-
-    @wraps(backward)
-    def wrapper(ctx, *gradients):
-        with torch.no_grad():
-            results = backward(ctx, *gradients)
-        if not torch.is_grad_enabled():  # nobody asked for create_graph=True
-            return results
-        needed = torch.zeros((), requires_grad=True)
-        as_tuple = results if isinstance(results, tuple) else (results,)
-        return tuple(None if g is None else _NoSecondDerivative.apply(g, needed) for g in as_tuple)
-
-    return wrapper
-
-
-class _NoSecondDerivative(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, gradient, needed):
-        return gradient.view_as(gradient)
-
-    @staticmethod
-    def backward(ctx, *_):
-        raise RuntimeError("this backward is written by hand and has no derivative of its own: use the layer of torch.nn")
-
-
-def over_time(*sequences: Tensor | list[Tensor]) -> Iterator[tuple[Tensor, ...]]:
-    """The steps of several tensors (T, …) side by side; all views made at once cost less than x[t] at each."""
     return zip(*(x.unbind(0) if isinstance(x, Tensor) else x for x in sequences), strict=True)
 
 
-def back_through_time(*sequences: Tensor | list[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+def back_through_time(*sequences: Tensor | Iterable) -> Iterator[tuple]:
     """`over_time` from the last step to the first."""
     return reversed(list(over_time(*sequences)))
 

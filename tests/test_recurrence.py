@@ -23,6 +23,11 @@ class TestRNN(TorchContract):
 class TestRNNWithRelu(TestRNN):
     options: ClassVar = {"nonlinearity": "relu"}
 
+    def test_complex_numbers_equal_torch(self):
+        module = self.make(dtype=torch.complex64)
+        with pytest.raises(ValueError, match=r"^x: got dtype torch.complex64, expected a real one"):
+            module(torch.zeros(2, 3, 4, dtype=torch.complex64))
+
 
 def random_step(B=3, D=4, H=5, bias=True):
     torch.manual_seed(0)
