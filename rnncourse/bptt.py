@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.fast import product
+from rnncourse.modes import at_least_float32
 
 
 def over_time(*sequences: Tensor | Iterable) -> Iterator[tuple]:
@@ -130,7 +131,7 @@ def norm_bound(W_hh: Tensor, lag: int, slope: float = 1.0) -> Tensor:
     _check_count("lag", lag, 0)
     if not slope >= 0:
         raise ValueError(f"slope: got {slope}, expected 0 or more")
-    factor = slope * torch.linalg.matrix_norm(W_hh.detach(), 2)
+    factor = slope * torch.linalg.matrix_norm(at_least_float32(W_hh.detach()), 2)
     return factor ** torch.arange(lag + 1, device=W_hh.device)
 
 
@@ -165,7 +166,7 @@ def gradient_norm_by_lag(model: nn.Module, x: Tensor, loss: Callable[[Tensor], T
     watched.reverse()  # by lag
     flat = [tensor for tensors in watched for tensor in tensors]
     grads = iter(torch.autograd.grad(L, flat, allow_unused=True, materialize_grads=True))
-    return torch.stack([torch.stack([next(grads).norm() for _ in tensors]).norm() for tensors in watched])
+    return torch.stack([_norm([next(grads) for _ in tensors]) for tensors in watched])
 
 
 def clip_gradient_norm(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> Tensor:
@@ -186,7 +187,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor] | Tensor, max_norm: float) -
     if not max_norm > 0:
         raise ValueError(f"max_norm: got {max_norm}, expected a number above 0")
     grads = [p.grad for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
-    norm = torch.stack([g.norm() for g in grads]).norm() if grads else torch.tensor(0.0)
+    norm = _norm(grads) if grads else torch.tensor(0.0)
     for g in grads:
         g.mul_((max_norm / (norm + 1e-6)).clamp(max=1))  # 1e-6: no division by zero where every gradient vanishes
     return norm
@@ -252,6 +253,11 @@ class TruncatedBPTT:
                     state = _map_state(Tensor.detach, running)
             self.state = _map_state(Tensor.detach, running)
             yield torch.cat(outputs, 1), slice(begin, end)
+
+
+def _norm(tensors):
+    """The norm of all together, in at least float32: squares of float16 are infinite from 256 on."""
+    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(at_least_float32(t)) for t in tensors]))
 
 
 def _check_count(name, value, least):
