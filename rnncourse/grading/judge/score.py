@@ -332,7 +332,8 @@ def _refused(job: dict) -> dict[int, str]:
     """Why a student's cell is not run, by index, where it uses what the lab forbids."""
     aliases: dict[str, str] = {}
     reasons = {}
-    for index, cell in enumerate(job["cells"]):
+    theirs = [i for i, cell in enumerate(job["cells"]) if cell["kind"] not in ("instructor", "test", "text")]
+    for index, cell in enumerate(job["cells"][: max(theirs, default=-1) + 1]):
         if cell["is_code"] and cell["kind"] not in ("test", "text"):
             given = cell["kind"] == "instructor"
             with (
