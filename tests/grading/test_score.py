@@ -427,6 +427,15 @@ def test_a_test_that_never_ends_is_stopped(worker):
     assert "ran over 1 s" in results[0].message
 
 
+def test_a_notebook_whose_time_is_used_up_has_come_to_its_end(worker):
+    cells = [new_code_cell(STUB, metadata=meta("f", solution=True))]
+    cells += [new_code_cell("f(1)", metadata=meta(f"t{i}", grade=True, points=1)) for i in range(12)]
+    lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
+    outcome = worker.run(lab.rebuild([Raw("code", "", "f", "import time\ndef f(x):\n    time.sleep(9)")]), timeout=0.3)
+    assert outcome.complete and outcome.told
+    assert outcome.scores[12].fault == "the notebook's time is used up"
+
+
 def test_stderr_and_warnings_cost_nothing(worker):
     answer = "import sys, warnings\ndef f(x):\n    warnings.warn('w')\n    print('e', file=sys.stderr)\n    return 2 * x"
     assert scores(

@@ -26,6 +26,7 @@ EXCEPTIONS = {
     if isinstance(kind, type) and issubclass(kind, Exception)
     and not issubclass(kind, (StopIteration, UnicodeError, Warning))
 }  # fmt: skip
+USED_UP = "the notebook's time is used up"
 NO_ANSWER = "the process sent what is no answer"
 NOT_PLAIN = "not a plain value, an array or a tensor, which is all that can come back"
 
@@ -59,6 +60,8 @@ class Student:
         self.stubs = {}
         if self.wire is None:
             try:
+                if time.monotonic() >= self.end:
+                    raise self.fail(USED_UP)
                 self.replay()
             except Fault:
                 self.drop()
@@ -75,6 +78,8 @@ class Student:
         try:
             self.ask("start", files)
         except Fault as fault:  # before a student's code has run
+            if time.monotonic() >= self.end:
+                raise
             raise NoIsolation(f"the lab's files can't be handed to the student's process: {fault}") from None
         for source, theirs in self.history:
             self.deadline = min(self.end, time.monotonic() + self.job["timeout"])
@@ -127,8 +132,7 @@ class Student:
         except TimeoutError:
             used_up = self.deadline == self.end
             raise self.fail(
-                self.drop()
-                or ("the notebook's time is used up" if used_up else f"ran over {self.job['timeout']:g} s")
+                self.drop() or (USED_UP if used_up else f"ran over {self.job['timeout']:g} s")
             ) from None
         except Malformed as error:
             raise self.fail(self.drop() or f"{NO_ANSWER}: {error}"[:200], NO_ANSWER) from None

@@ -366,11 +366,11 @@ def _refused(job: dict) -> dict[int, str | dict]:
         if rule := search.find(nodes[index]):
             reasons[index] = f"this lab forbids {rule}: write it yourself"
 
-    cells = dict(enumerate(job["cells"]))
-    each({i: c for i, c in cells.items() if c["is_code"] and c["kind"] not in ("test", "text")}, learn)
-    theirs = {i: cells[i] for i in nodes if cells[i]["kind"] != "instructor"}
+    code = {i: c for i, c in enumerate(job["cells"]) if c["is_code"] and c["kind"] not in ("test", "text")}
+    theirs = {i: c for i, c in code.items() if c["kind"] != "instructor"}
+    each({i: c for i, c in code.items() if i <= max(theirs, default=-1)}, learn)
     each({i: c for i, c in theirs.items() if i not in reasons}, find)
-    return {i: reason for i, reason in reasons.items() if cells[i]["kind"] != "instructor"}
+    return {i: reason for i, reason in reasons.items() if i in theirs}
 
 
 def _seed(seed: int | None, cell: str) -> None:
