@@ -30,9 +30,15 @@ USED = re.compile(rb"sockets: used (\d+)")
 
 def warm() -> None:
     """What makes a fork worth it; no thread starts here, for a fork would lose it."""
+    shell = student.make_shell()
     if "matplotlib.pyplot" in sys.modules:
         import matplotlib.pyplot
+        from IPython.core.pylabtools import activate_matplotlib
+        from matplotlib_inline.backend_inline import configure_inline_support
 
+        backend = os.environ["MPLBACKEND"]
+        activate_matplotlib(backend)  # as a kernel does at a notebook's first figure
+        configure_inline_support(shell, backend)
         figure, axes = matplotlib.pyplot.subplots()
         axes.plot([1, 2])
         figure.savefig(io.BytesIO())  # finds the fonts
@@ -203,6 +209,7 @@ def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
     control = socket.socket(fileno=control)
     with contextlib.suppress(BrokenPipeError):  # it may be wanted no more
         control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
+    student.make_shell()  # before libraries that ask whether they are in a notebook
     if isolated:
         for name in (
             "matplotlib.pyplot",
