@@ -124,6 +124,16 @@ def test_linear_attention_of_features_near_zero(offsets, dtype, tolerance):
             assert all(g.isfinite().all() for g in gradients)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-4), (torch.float64, 1e-12)])
+def test_recurrent_attention_of_features_that_have_nothing_in_common(dtype, tolerance):
+    """Features from −1000 to 1000: where a query's are large the keys' are far below the smallest number, and conversely."""
+    q, k, v = (randn(1, 8, 3, seed=seed).to(dtype) for seed in range(3))
+    q, k = (400 * q).requires_grad_(), (400 * k).requires_grad_()
+    y, _ = linear_attention_recurrent(q, k, v)
+    close(y[0].detach().double(), exact_attention(q[0].detach(), k[0].detach(), v[0]), tolerance)
+    assert all(g.isfinite().all() for g in torch.autograd.grad(y.square().sum(), (q, k)))
+
+
 def test_feature_map_is_elu_plus_one_and_never_zero_to_rounding():
     x = torch.linspace(-40, 40, 801, dtype=torch.float64)
     close(feature_map(x), F.elu(x) + 1, 1e-15)

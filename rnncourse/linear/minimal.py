@@ -129,7 +129,8 @@ def linear_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
     Returns:
         y: (B, T, M), y_t = Σ_{s ≤ t} φ(q_t)·φ(k_s) v_s / Σ_{s ≤ t} φ(q_t)·φ(k_s). A query and a key whose products of
-        features are all below the smallest number (e⁻⁸⁷ in float32) beside their largest features count as one at it.
+        features are all below the smallest number (e⁻⁸⁷ in float32) beside their largest features count as one at it;
+        the recurrent form has no such bound.
 
     Raises:
         ValueError: a shape, a dtype or a device does not fit, or there is no step.
@@ -168,8 +169,8 @@ def linear_attention_step(q_t, k_t, v_t, state: tuple[Tensor, ...]) -> tuple[Ten
     phi_k, kept = (log_k - m).exp(), (m_before - m).exp()  # (B, D) each
     S = kept[..., None] * S + phi_k[..., None] * v_t[:, None]  # (B, D, M)
     s = kept * s + phi_k  # (B, D), from 1 to t
-    phi_q = (log_q - _largest(log_q)).exp() * (m - _largest(m)).exp()  # (B, D), times a number that cancels
-    phi_q = phi_q.clamp(min=torch.finfo(s.dtype).tiny)
+    log_phi_q = (log_q - _largest(log_q)) + (m - _largest(m))  # differences first: they lose no digits
+    phi_q = (log_phi_q - _largest(log_phi_q)).exp()  # (B, D), φ(q) exp(m) but for a factor that cancels
     y_t = (phi_q[:, None] @ S).squeeze(1) / (phi_q * s).sum(-1, keepdim=True)  # (B, M)
     return y_t, (S, s, m)
 

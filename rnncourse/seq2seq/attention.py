@@ -117,6 +117,8 @@ class AdditiveAttention(nn.Module):
         if annotations.dim() != 3 or annotations.shape[1] == 0 or annotations.shape[2] != self.key_size:
             got = tuple(annotations.shape)
             raise ValueError(f"annotations: got {got}, expected (B, S, {self.key_size}) with S of at least 1")
+        if annotations.is_complex():
+            raise ValueError(f"annotations: got dtype {annotations.dtype}, expected a real one: a softmax needs an order")
         if padding is not None:
             if padding.shape != annotations.shape[:2] or padding.dtype != torch.bool:
                 got = f"{tuple(padding.shape)} of {padding.dtype}"
