@@ -26,8 +26,8 @@ def causal_convolution(K: Tensor, x: Tensor) -> Tensor:
 
     An FFT sees the sequence as a whole: each y_t has an error of about ε log₂(2T) ‖K‖ ‖x‖, with the norms over all T
     steps and ε the dtype's precision, however small K and x are up to t. So an x of 1e8 moves earlier outputs too, in
-    float32 by some units; a loop or a scan has no such error. What isn't finite is kept out of the FFT: it makes y NaN
-    from its step on, and no output before.
+    float32 by some units; a loop or a scan has no such error. What isn't finite in x is kept out of the FFT: it makes
+    y NaN from its step on, and no output before.
 
     Args:
         K, x: (…, T), real, of one dtype; what stands before T is broadcast, so that one kernel serves a batch.
@@ -46,9 +46,8 @@ def causal_convolution(K: Tensor, x: Tensor) -> Tensor:
     check(K, "K", (*K.shape[:-1], T), x, "of x")
     if x.numel() == 0 or K.numel() == 0:  # which MKL's FFT refuses
         return K * x
-    # 0 as long as both are finite, NaN from the first step on where one isn't
-    poison = (0 * K.detach() + 0 * x.detach()).cumsum(-1)
-    K, x = (z.masked_fill(~z.isfinite(), 0) for z in (K, x))
+    poison = (0 * x.detach()).cumsum(-1)  # 0, and NaN from the first step on where x isn't finite
+    x = x.nan_to_num(0, 0, 0)
     # FFT convolves on a circle: on one of length 2T the end does not reach the start
     return torch.fft.irfft(torch.fft.rfft(K, 2 * T) * torch.fft.rfft(x, 2 * T), 2 * T)[..., :T] + poison
 
