@@ -434,7 +434,7 @@ def page(table) -> str:
     ]
     for title, columns in (("", list(COLUMNS)[:9]), ("## What torch does with them", list(COLUMNS)[9:])):
         lines += [title, ""] if title else []
-        lines += ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+        lines += ["| name | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
         lines += ["| `" + name + "` | " + " | ".join(table[name, c] for c in columns) + " |" for name in CASES] + [""]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -11,7 +11,7 @@ addEventListener("DOMContentLoaded", () => {
   form.className = "claims-filter";
   form.setAttribute("role", "search");
   form.innerHTML = `
-    <label>Search <input type="search" name="words"></label>
+    <label>Words <input type="text" name="words"></label>
     <label>Verdict <select name="verdict"><option value="">all</option>
       ${verdicts.map((name) => `<option>${name}</option>`).join("")}</select></label>
     <output aria-live="polite"></output>`;
