@@ -30,13 +30,9 @@ def course_config(root: Path, course: Path) -> Config:
     except Exception as error:
         raise RuntimeError(f"nbgrader_config.py: {type(error).__name__}: {error}") from error
     config.CourseDirectory.root = str(course)
-    config.CourseDirectory.setdefault(
-        "db_url", f"sqlite:///{course}/gradebook.db?timeout=60"
-    )  # seconds another may hold it
-    for name, usual in (
-        ("source_directory", "source"),
-        ("release_directory", "release"),
-    ):  # as nbgrader has them
+    database = f"sqlite:///{course}/gradebook.db?timeout=60"  # seconds another may hold it
+    config.CourseDirectory.setdefault("db_url", database)
+    for name, usual in {"source_directory": "source", "release_directory": "release"}.items():
         config.CourseDirectory[name] = str(root / config.CourseDirectory.get(name, usual))
     return config
 

@@ -125,9 +125,8 @@ class Sandbox:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            socket.send_fds(
-                self.control, [bytes([number % 256])], [theirs.fileno()]
-            )  # one byte, for several workers write here
+            # one byte, for several workers write here
+            socket.send_fds(self.control, [bytes([number % 256])], [theirs.fileno()])
         return Keeper(ours)
 
     def close(self) -> None:
@@ -196,9 +195,8 @@ def _without_walls(control: socket.socket, environment: dict[str, str], cwd: Pat
     """In a fork: be the server, with the rights and the folders of whoever runs it."""
     from rnncourse.grading.cell import server
 
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a Ctrl-C ends the parent, and the closed socket tells it to end its child
+    # a Ctrl-C ends the parent, and the closed socket tells this one to end its child
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     mine = ("HOME", "TMPDIR", "USER", "MPLCONFIGDIR")
     os.environ.update({name: value for name, value in environment.items() if name not in mine})
     os.dup2(control.fileno(), 3)

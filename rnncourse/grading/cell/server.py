@@ -214,7 +214,7 @@ def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
         for name in (
             "matplotlib.pyplot",
             "torch",
-        ):  # what students may import, whether their lab does or not
+        ):  # students may import them, whether their lab does or not
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
     warm()

@@ -102,13 +102,7 @@ def build(limits: dict, hide: list[str], uid: int, gid: int) -> None:
     terminals = f"newinstance,ptmxmode=0666,mode=0620,max={limits['processes']}"
     _mount("devpts", "/dev/pts", "devpts", _NOSUID | _NOEXEC, terminals)
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
-    for name in (
-        "null",
-        "full",
-        "random",
-        "urandom",
-        "tty",
-    ):  # the machine's own: their times are not to be set
+    for name in ("null", "full", "random", "urandom", "tty"):  # the machine's own: no times are set there
         kept = os.statvfs(f"/dev/{name}").f_flag & (_NOSUID | _NODEV | _NOEXEC)
         _mount("none", f"/dev/{name}", None, _REMOUNT | _BIND | _READ_ONLY | kept)
     Path("/lab/.stat").write_bytes(_STAT)
@@ -145,9 +139,8 @@ def _filter() -> None:
     if platform.machine() not in _AUDIT:
         raise OSError(errno.ENOSYS, f"no list of system calls for {platform.machine()}")
     code = ctypes.create_string_buffer(_PROGRAM)
-    _call(
-        "prctl", 22, 2, struct.pack("HxxxxxxP", len(_PROGRAM) // 8, ctypes.addressof(code)), 0, 0
-    )  # PR_SET_SECCOMP
+    filters = struct.pack("HxxxxxxP", len(_PROGRAM) // 8, ctypes.addressof(code))
+    _call("prctl", 22, 2, filters, 0, 0)  # PR_SET_SECCOMP
 
 
 def program(machine: str) -> bytes:
@@ -173,9 +166,8 @@ def program(machine: str) -> bytes:
     return b"".join(struct.pack("HBBI", *line) for line in [*lines, allow])
 
 
-_PROGRAM = (
-    program(platform.machine()) if platform.machine() in _AUDIT else b""
-)  # once, and not in each child
+# once, and not in each child
+_PROGRAM = program(platform.machine()) if platform.machine() in _AUDIT else b""
 
 
 def _map_user(uid: int, gid: int) -> None:

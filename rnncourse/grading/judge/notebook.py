@@ -69,9 +69,7 @@ class Lab:
         self.metadata = notebook.metadata
         settings = notebook.metadata.get("rnncourse", {})
         self.forbid: list[str] = list(settings.get("forbid", []))
-        self.files: list[str] = list(
-            settings.get("files", [])
-        )  # what students may hand in beside the notebook
+        self.files: list[str] = list(settings.get("files", []))  # that students may hand in beside it
         self.given = given or {}
         self.cells = [_lab_cell(node, stored) for node in notebook.cells]
 
@@ -138,9 +136,8 @@ class Lab:
         metadata = {
             key: self.metadata[key] for key in ("kernelspec", "language_info") if key in self.metadata
         }
-        return nbformat.from_dict(
-            {"cells": nodes, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
-        )  # the last without ids
+        form = {"nbformat": 4, "nbformat_minor": 4}  # the last without ids
+        return nbformat.from_dict({"cells": nodes, "metadata": metadata, **form})
 
 
 def _bare(source: str) -> str:

@@ -386,9 +386,8 @@ def _seed(seed: int | None, cell: str) -> None:
     np.random.seed(one)
     random.seed(one)
     if "torch" in sys.modules:
-        sys.modules["torch"].default_generator.manual_seed(
-            one
-        )  # torch.manual_seed looks for a GPU each time
+        generator = sys.modules["torch"].default_generator  # torch.manual_seed looks for a GPU each time
+        generator.manual_seed(one)
 
 
 _default_rng = np.random.default_rng

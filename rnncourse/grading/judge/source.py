@@ -52,10 +52,10 @@ def parsed(source: str) -> ast.Module:
         SyntaxError, ValueError: it is not Python.
     """
     with contextlib.suppress(SyntaxError):
-        if not _ODD.search(source):
-            return ast.parse(
-                source
-            )  # with magics it would not parse, and to look for them takes IPython milliseconds
+        if not _ODD.search(
+            source
+        ):  # to look for magics takes IPython milliseconds, and with one it won't parse
+            return ast.parse(source)
     return ast.parse(TransformerManager().transform_cell(source))
 
 

@@ -62,9 +62,8 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             control.close()
-            with contextlib.suppress(
-                BrokenPipeError, ConnectionResetError
-            ):  # nobody waits for the answer any more
+            # nobody waits for the answer any more
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 _work(wire, options, sandbox, len(workers))
             os._exit(0)
         wire.close()
@@ -143,9 +142,7 @@ def _run(job: dict, keeper: Keeper, outcomes: dict, end: float) -> tuple[int, li
     if pid == 0:
         try:
             gc.disable()  # it does not live long enough
-            _limit_memory(
-                job["limits"]["memory"]
-            )  # what a student's function returns, a test may make much of
+            _limit_memory(job["limits"]["memory"])  # a test may make much of what a function returns
             os.close(read)
             own_errors = os.dup(2)
             null = os.open(os.devnull, os.O_RDWR)
