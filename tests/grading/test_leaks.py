@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -68,7 +69,7 @@ def result(worker, notebook, lab=None, timeout=1):
     handed_in = HandedIn("ada", "lab", "lab.ipynb", nbformat.writes(notebook).encode(), "", {})
     graded = grade(worker, Lab(nbformat.from_dict(lab or notebook)), handed_in, seed=1, timeout=timeout)
     names = {"student": "ada", "assignment": "lab", "notebook": "lab"}
-    return graded, re.sub(r"\d{4}-\d\d-\d\dT[0-9:+]+", "", feedback.page(graded.notebook, names))
+    return graded, re.sub(r"\d{4}-\d\d-\d\dT[0-9:+]+", "", feedback.page(graded.notebook, names, Path()))
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["alone", "behind a visible half"])

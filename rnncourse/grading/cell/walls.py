@@ -57,7 +57,9 @@ _NEVER = {
         *((1, option) for option in (7, 8, 26, 32, 33, 50, 51, 52, 60)), (_TCP, 31), (_UDP, 100))]),
 }  # fmt: skip
 _SINCE_BOOT = Path("/proc/stat")  # its counters stand still for students, at what they are now
-_STAT = _SINCE_BOOT.read_bytes() if _SINCE_BOOT.exists() else b""
+_STAT = b""
+with contextlib.suppress(OSError):  # Linux has it
+    _STAT = _SINCE_BOOT.read_bytes()
 # Of /proc, beside the processes, what programs ask for; the rest is the machine's: counters, keys, settings.
 _PROC = {
     "self", "thread-self", "mounts", "net", "cpuinfo", "meminfo", "stat", "uptime", "loadavg", "version",
