@@ -17,7 +17,7 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.GenerateFeedback.exporter_class = "rnncourse.grading.books.plugin.FeedbackPage"
-c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
+c.GenerateFeedback.preprocessors = ["rnncourse.grading.books.plugin.Marks"]
 # The formgrader shows what students' cells put out: no script of theirs runs in it.
 c.HTMLExporter.sanitize_html = True
 # A cell of a lab takes well under a second: one that runs longer does not end.

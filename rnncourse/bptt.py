@@ -17,7 +17,7 @@ al., "Parallelizing non-linear sequential models over the sequence length" (2024
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import reduce, wraps
+from functools import reduce
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,44 +25,18 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.fast import product
+from rnncourse.modes import at_least_float32
 
 
-def once_differentiable(backward: Callable) -> Callable:
-    """Let a backward written by hand refuse to be differentiated itself.
+def over_time(*sequences: Tensor | Iterable) -> Iterator[tuple]:
+    """The steps of several tensors (T, …) side by side; all views made at once cost less than x[t] at each.
 
-    torch's decorator of this name takes its gradients for constants where the loss is linear in the output, and a penalty
-    on them then has no effect and no error. This one's raise a RuntimeError wherever a second derivative needs them.
+    What is no tensor is taken as steps already: a list, or the `over_time` of what belongs together.
     """
-
-    @wraps(backward)
-    def wrapper(ctx, *gradients):
-        with torch.no_grad():
-            results = backward(ctx, *gradients)
-        if not torch.is_grad_enabled():  # nobody asked for create_graph=True
-            return results
-        needed = torch.zeros((), requires_grad=True)
-        as_tuple = results if isinstance(results, tuple) else (results,)
-        return tuple(None if g is None else _NoSecondDerivative.apply(g, needed) for g in as_tuple)
-
-    return wrapper
-
-
-class _NoSecondDerivative(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, gradient, needed):
-        return gradient.view_as(gradient)
-
-    @staticmethod
-    def backward(ctx, *_):
-        raise RuntimeError("this backward is written by hand and has no derivative of its own: use the layer of torch.nn")
-
-
-def over_time(*sequences: Tensor | list[Tensor]) -> Iterator[tuple[Tensor, ...]]:
-    """The steps of several tensors (T, …) side by side; all views made at once cost less than x[t] at each."""
     return zip(*(x.unbind(0) if isinstance(x, Tensor) else x for x in sequences), strict=True)
 
 
-def back_through_time(*sequences: Tensor | list[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+def back_through_time(*sequences: Tensor | Iterable) -> Iterator[tuple]:
     """`over_time` from the last step to the first."""
     return reversed(list(over_time(*sequences)))
 
@@ -159,7 +133,7 @@ def norm_bound(W_hh: Tensor, lag: int, slope: float = 1.0) -> Tensor:
     _check_count("lag", lag, 0)
     if not slope >= 0:
         raise ValueError(f"slope: got {slope}, expected 0 or more")
-    factor = slope * torch.linalg.matrix_norm(W_hh.detach(), 2)
+    factor = slope * torch.linalg.matrix_norm(at_least_float32(W_hh.detach()), 2)
     return factor ** torch.arange(lag + 1, device=W_hh.device)
 
 
@@ -194,7 +168,7 @@ def gradient_norm_by_lag(model: nn.Module, x: Tensor, loss: Callable[[Tensor], T
     watched.reverse()  # by lag
     flat = [tensor for tensors in watched for tensor in tensors]
     grads = iter(torch.autograd.grad(L, flat, allow_unused=True, materialize_grads=True))
-    return torch.stack([torch.stack([next(grads).norm() for _ in tensors]).norm() for tensors in watched])
+    return torch.stack([_norm([next(grads) for _ in tensors]) for tensors in watched])
 
 
 def clip_gradient_norm(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> Tensor:
@@ -215,7 +189,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor] | Tensor, max_norm: float) -
     if not max_norm > 0:
         raise ValueError(f"max_norm: got {max_norm}, expected a number above 0")
     grads = [p.grad for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
-    norm = torch.stack([g.norm() for g in grads]).norm() if grads else torch.tensor(0.0)
+    norm = _norm(grads) if grads else torch.tensor(0.0)
     for g in grads:
         g.mul_((max_norm / (norm + 1e-6)).clamp(max=1))  # 1e-6: no division by zero where every gradient vanishes
     return norm
@@ -371,6 +345,11 @@ def newton_in_time(
         if r.requires_grad:  # δ is 0 up to rounding; what its graph gives is (I − J)⁻¹ ∂r, the gradient of the solution
             h = h + correct(before(h).detach(), r)
     return Newton(h, len(residuals) - 1, residuals, residuals[-1] <= tolerance)
+
+
+def _norm(tensors):
+    """The norm of all together, in at least float32: squares of float16 are infinite from 256 on."""
+    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(at_least_float32(t)) for t in tensors]))
 
 
 def _scan_matrices(J: Tensor, r: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -22,6 +22,9 @@ NEEDS_A_PERSON = 3  # exit status: everything was graded that can be, and someth
 @click.version_option(package_name="rnncourse")
 def main():
     """Build, check and grade the course on recurrent networks."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal can't write must not end a run
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @main.command()
@@ -45,10 +48,14 @@ def labs():
     config = _config(Path())
     if not course.labs(config):
         raise click.ClickException(f"no lab in {config.CourseDirectory.source_directory}: solutions/LAB/LAB.ipynb")
+    failed = 0
     for lab in tqdm(course.labs(config), desc="labs", unit="lab", leave=False):
-        with _plain_errors():
-            changed = release(config, lab)
-        tqdm.write(f"labs/{lab}: {'written' if changed else 'up to date'}")
+        try:
+            tqdm.write(f"labs/{lab}: {'written' if release(config, lab) else 'up to date'}")
+        except (RuntimeError, OSError) as error:  # stops no other lab
+            failed = 1
+            tqdm.write(f"Error: {error}", file=sys.stderr)
+    sys.exit(failed)
 
 
 @main.command()
@@ -94,75 +101,76 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
     Exit status 0: all is graded; 3: something needs a person, as the table says.
     """
     from rnncourse.grading.books import course
-    from rnncourse.grading.books.collect import strays, submissions, text
-    from rnncourse.grading.books.result import Result, read_result, read_standings
+    from rnncourse.grading.books.collect import line, strays
+    from rnncourse.grading.books.result import Result
+    from rnncourse.grading.books.state import state_of
     from rnncourse.grading.judge.engine import Engine
     from rnncourse.grading.judge.libraries import mentioned
 
-    config = _config(folder)
-    known = course.labs(config)
-    if lab and lab not in known:
-        raise click.ClickException(f"no lab {lab!r} in solutions/; there are: {', '.join(known) or 'none'}")
-    results, changed, to_do = [], [], []
     with _plain_errors():
-        standings = read_standings(config)
-        for name in [lab] if lab else known:
-            lab_print = course.lab_fingerprint(config, name)
-            for submission in submissions(folder.absolute(), name):
-                if student and submission.student != student:
-                    continue
-                fingerprint = f"{lab_print}:{submission.fingerprint()}"
-                old, standing = read_result(folder, submission), standings.get((submission.student, name))
-                is_there = (folder / "autograded" / submission.student / name / f"{name}.ipynb").exists()
-                if student or not (old and standing and is_there) or old.fingerprint != fingerprint:
-                    to_do.append((submission, fingerprint))
-                else:
-                    (results if old.standing == standing else changed).append(old)
-    left_out = [] if student else strays(folder, known)
-    for line in left_out:
-        click.echo(f"not graded: {text(line)}", err=True)
-    if not results and not changed and not to_do:
+        config = _config(folder)
+        known = course.labs(config)
+        if lab and lab not in known:
+            raise click.ClickException(f"no lab {lab!r} in solutions/; there are: {', '.join(known) or 'none'}")
+        state = state_of(config, Path.cwd(), folder.absolute(), [lab] if lab else known, student, _watched)
+        left_out = [] if student else strays(folder, known)
+    for said in left_out:
+        click.echo(f"not graded: {line(said)}", err=True)
+    if state.received.damaged:
+        click.echo(state.received.damaged, err=True)
+    for submission in state.gone:
+        click.echo(f"taken back: {line(submission.student)}/{submission.lab} is no longer handed in", err=True)
+    results = state.results
+    if not (results or state.changed or state.to_do or state.gone):
         where = folder / "submitted" / (student or "STUDENT") / (lab or "LAB")
         raise click.ClickException(f"nothing handed in: no folder {where}")
     with _plain_errors():
-        if changed:
-            from rnncourse.grading.books.report import publish_again
+        if state.changed or state.gone:
+            from rnncourse.grading.books.report import publish_again, withdraw
 
-            results += tqdm(publish_again(config, changed), total=len(changed), desc="write anew", unit="submission")
-        if to_do:
+            withdraw(config, state.gone)
+            fresh = publish_again(config, state.changed, state.received)
+            results += tqdm(fresh, total=len(state.changed), desc="write anew", unit="submission", delay=1)
+        if state.to_do:
             source = Path(config.CourseDirectory.source_directory)
-            needed = mentioned(*(source / name / f"{name}.ipynb" for name in {submission.lab for submission, _ in to_do}))
+            names = {task.submission.lab for task in state.to_do}
+            needed = mentioned(*(source / name / f"{name}.ipynb" for name in names))
             engine = Engine(course.own_folders(folder, source), not no_isolation, libraries=needed)
             with closing(engine):  # warms up while we import
                 from rnncourse.grading.books.report import grade_all
 
-                workers = min(workers or len(os.sched_getaffinity(0)), len(to_do))
-                with closing(grade_all(config, to_do, engine, workers, seed)) as fresh:
-                    results += tqdm(fresh, total=len(to_do), desc="grade", unit="submission")
+                workers = min(workers or len(os.sched_getaffinity(0)), len(state.to_do))
+                with closing(grade_all(config, state.to_do, state.received, engine, workers, seed)) as fresh:
+                    results += tqdm(fresh, total=len(state.to_do), desc="grade", unit="submission")
     results.sort(key=lambda r: (r.lab, r.student))
     if as_json:
-        shown = [field.name for field in fields(Result) if field.name != "standing"]
+        shown = [field.name for field in fields(Result) if field.name not in ("time", "standing", "rules")]
         click.echo(json.dumps([{name: getattr(result, name) for name in shown} for result in results], indent=1))
     else:
         _print_scores(results)
-    sys.exit(0 if all(r.graded for r in results) and not left_out else NEEDS_A_PERSON)
+    needs_a_person = left_out or state.received.damaged or not all(r.graded for r in results)
+    sys.exit(NEEDS_A_PERSON if needs_a_person else 0)
+
+
+def _watched(found, lab):
+    return tqdm(found, desc=f"read {lab}", unit="submission", delay=1, leave=False)
 
 
 def _print_scores(results):
-    from rnncourse.grading.books.collect import text
+    from rnncourse.grading.books.collect import line
 
     table = Table("lab", "student", "score", "a person", "note")
     for r in results:
         person = "" if r.graded else "[red]must look[/]"
         table.add_row(
             escape(r.lab),
-            escape(text(r.student)),
+            escape(line(r.student)),
             f"{r.score:g} / {r.max_score:g}",
             person,
-            escape(text(r.note.replace("\n", " "))),
+            escape(line(r.note)),
         )
     Console(emoji=False).print(table)
-    waiting = [text(f"{r.student}/{r.lab}") for r in results if not r.graded]
+    waiting = [line(f"{r.student}/{r.lab}") for r in results if not r.graded]
     click.echo(
         f"{len(results)} submissions; a person must look at {len(waiting) or 'none'}"
         + ": " * bool(waiting)
@@ -175,15 +183,18 @@ def _config(folder: Path):
 
     if not Path("nbgrader_config.py").exists():
         raise click.ClickException(f"no nbgrader_config.py in {Path.cwd()}: run this in the course's folder")
-    return course_config(Path.cwd(), folder.absolute())
+    with _plain_errors():
+        return course_config(Path.cwd(), folder.absolute())
 
 
 @contextmanager
 def _plain_errors():
     """A reason of ours is printed as one message; anything else is a fault of the program and keeps its traceback."""
+    from traitlets import TraitError
+
     try:
         yield
-    except (RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError, TraitError) as error:
         raise click.ClickException(str(error)) from error
     except Exception as error:
         if type(error).__module__ != "sqlalchemy.exc":

@@ -3,11 +3,13 @@
 On a CPU torch hands dense products to MKL, which leaves AMD's AVX-512 unused and is slow on few rows. oneDNN, which
 torch also contains, has neither fault, but is reached only by private operators without a derivative. So they stand
 here, behind two functions that fall back on `F.linear`, and come into play where autograd is off: inside an
-autograd.Function. `torch.backends.mkldnn.flags(enabled=False)` turns them off there too. The derivatives of tanh and σ
-are the operations that autograd itself runs, on any device.
+autograd.Function. `torch.backends.mkldnn.flags(enabled=False)` turns them off there too. A torch without them is slower,
+and a warning says so, once. The derivatives of tanh and σ are the operations that autograd itself runs, on any device.
 """
 
+import warnings
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -46,9 +48,24 @@ def _onednn_wins(rows: int, W: Tensor) -> bool:
         and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and torch.backends.cpu.get_cpu_capability().startswith("AVX")
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-        and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+        and _operators_are_there()
     )
+
+
+OPERATORS = ("_linear_pointwise", "_reorder_linear_weight")
+
+
+@cache
+def _operators_are_there() -> bool:
+    missing = [name for name in OPERATORS if not hasattr(torch.ops.mkldnn, name)]
+    if missing:
+        names = ", ".join(f"torch.ops.mkldnn.{name}" for name in missing)
+        warnings.warn(
+            f"torch {torch.__version__} has no {names}: large layers run on torch.nn.functional.linear, more slowly",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return not missing
 
 
 def tanh(a: Tensor, out: Tensor | None = None) -> Tensor:

@@ -25,15 +25,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnncourse.bptt import (
-    back_through_time,
-    once_differentiable,
-    over_time,
-    recurrent_weight_gradient,
-    weight_gradient,
-)
+from rnncourse.bptt import back_through_time, over_time, recurrent_weight_gradient, weight_gradient
 from rnncourse.fast import product, sigmoid_backward, step_product, tanh, tanh_backward
 from rnncourse.layers import Recurrent, check_step
+from rnncourse.modes import by_hand, plain_where_needed
 
 UPDATES = ("torch", "paper")
 
@@ -94,6 +89,10 @@ def _check_update(update):
         raise ValueError(f"update: got {update!r}, expected one of {', '.join(UPDATES)}")
 
 
+def _plain(x, *rest):
+    return gru_sequence(x.transpose(0, 1), *rest).transpose(0, 1)
+
+
 class GRUSequence(torch.autograd.Function):
     """`gru_sequence`, time-major, with the chapter's backpropagation through time as its backward.
 
@@ -110,8 +109,8 @@ class GRUSequence(torch.autograd.Function):
         times_W_h = step_product(W_hh if reset_after else W_hh[: 2 * H], T, B, b_h)
         times_W_n = None if reset_after else step_product(W_hh[2 * H :], T, B, b_n)
         h_prev = h0
-        per_step = over_time(gates[..., : 2 * H], *gates.chunk(3, -1), m if reset_after else [None] * T, h)
-        for rz, r, z, n, m_t, h_t in per_step:
+        for gates_t, m_t, h_t in over_time(_gates(gates), m if reset_after else [None] * T, h):
+            rz, r, z, n = gates_t
             a_h = times_W_h(h_prev)  # (B, 3H), or (B, 2H) where r comes before the product
             rz += a_h[:, : 2 * H]
             if update == "paper":
@@ -123,26 +122,28 @@ class GRUSequence(torch.autograd.Function):
                 n += times_W_n(r * h_prev)
             tanh(n, out=n)
             h_prev = torch.lerp(n, h_prev, z, out=h_t)  # n + z ⊙ (h_{t-1} − n)
-        ctx.save_for_backward(x, h0, W_ih, W_hh, gates, h, m)
-        ctx.bias, ctx.reset_after, ctx.update = b_ih is not None, reset_after, update
+        ctx.save_for_backward(x, h0, W_ih, W_hh, b_ih, b_hh, gates, h, m)
+        ctx.options = reset_after, update
         return h
 
     @staticmethod
-    @once_differentiable
+    @plain_where_needed(_plain)
     def backward(ctx, dh_out):
-        x, h0, W_ih, W_hh, gates, h, m = ctx.saved_tensors
-        (T, B), H, reset_after = x.shape[:2], h0.shape[1], ctx.reset_after
+        x, h0, W_ih, W_hh, b, _, gates, h, m = ctx.saved_tensors
+        (T, B), H, (reset_after, update) = x.shape[:2], h0.shape[1], ctx.options
         da = torch.empty_like(gates)  # (T, B, 3H): ∂L/∂(W_hh h_{t-1}), for n with r ⊙ da_n if reset_after
         da_n = torch.empty_like(h) if reset_after else da[..., 2 * H :]  # (T, B, H)
         times_W_h_T = step_product((W_hh if reset_after else W_hh[: 2 * H]).T, T, B)
         times_W_n_T = None if reset_after else step_product(W_hh[2 * H :].T, T, B)
         dh = torch.zeros_like(h0)  # what reaches h_t from step t + 1
-        h_prev = [h0, *h[:-1].unbind(0)]
-        per_step = back_through_time(
-            gates[..., : 2 * H], *gates.chunk(3, -1), da, da[..., : 2 * H], *da.chunk(3, -1), da_n,
-            m if reset_after else [None] * T, h_prev, dh_out,
-        )  # fmt: skip
-        for rz, r, z, n, da_t, da_rz, da_r, da_z, dm_t, da_n_t, m_t, h_prev, dh_t in per_step:
+        candidates = over_time(da_n, m if reset_after else [None] * T)  # what belongs to the candidate n alone
+        states = over_time([h0, *h[:-1].unbind(0)], dh_out)  # h_{t-1}; ∂L/∂h_t, but for what comes from step t + 1
+        steps = back_through_time(_gates(gates), da, _gates(da), candidates, states)
+        for gates_t, da_t, da_gates, candidate_t, state_t in steps:
+            rz, r, z, n = gates_t
+            da_rz, da_r, da_z, dm_t = da_gates
+            da_n_t, m_t = candidate_t
+            h_prev, dh_t = state_t
             dh += dh_t
             torch.mul(dh, h_prev - n, out=da_z)  # back through h_t = n + z ⊙ (h_{t-1} − n)
             dh_z = dh * z
@@ -156,7 +157,7 @@ class GRUSequence(torch.autograd.Function):
                 torch.mul(drh, h_prev, out=da_r)
                 dh.addcmul_(drh, r)
             sigmoid_backward(da_rz, rz, out=da_rz)
-            if ctx.update == "paper":
+            if update == "paper":
                 da_z.neg_()
             dh += times_W_h_T(da_t if reset_after else da_rz)
         if reset_after:
@@ -170,7 +171,13 @@ class GRUSequence(torch.autograd.Function):
             db_ih = db_hh = da.sum((0, 1))
         dx = product(da, W_ih.T) if ctx.needs_input_grad[0] else None
         dW_ih = weight_gradient(da, x)
-        return dx, dh, dW_ih, dW_hh, db_ih if ctx.bias else None, db_hh if ctx.bias else None, None, None
+        db_ih, db_hh = (None, None) if b is None else (db_ih, db_hh)
+        return dx, dh, dW_ih, dW_hh, db_ih, db_hh, None, None
+
+
+def _gates(a):
+    """Of each step of a (T, B, 3H): r and z together (B, 2H), then r, z, n (B, H) each."""
+    return over_time(a[..., : a.shape[-1] // 3 * 2], *a.chunk(3, -1))
 
 
 class GRU(Recurrent):
@@ -201,7 +208,11 @@ class GRU(Recurrent):
         self.reset_after, self.update = reset_after, update
 
     def run(self, x, state, W_ih, W_hh, b_ih, b_hh):
-        return (GRUSequence.apply(x, *state, W_ih, W_hh, b_ih, b_hh, self.reset_after, self.update),)
+        return (by_hand(GRUSequence, _plain, x, *state, W_ih, W_hh, b_ih, b_hh, self.reset_after, self.update),)
+
+    @property
+    def operator(self):
+        return torch.gru if self.reset_after and self.update == "torch" else None
 
 
 @torch.no_grad()

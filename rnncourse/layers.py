@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnncourse.modes import autocast_dtype, known, recording, run_eagerly
+
 
 def padding_mask(lengths: Tensor, T: int) -> Tensor:
     """Which steps lie behind the end of their sequence: (B,) lengths and T steps give a boolean (B, T)."""
@@ -52,7 +54,7 @@ def check_lengths(lengths: Tensor, B: int, T: int) -> Tensor:
         raise ValueError(
             f"lengths: got shape {tuple(lengths.shape)} of {lengths.dtype}, expected ({B},) of integers, one a sequence"
         )
-    if B and not (int(lengths.min()) >= 1 and int(lengths.max()) <= T):
+    if B and known(lengths) and not (int(lengths.min()) >= 1 and int(lengths.max()) <= T):
         raise ValueError(f"lengths: got values from {lengths.min()} to {lengths.max()}, expected 1 to T = {T}")
     return lengths.long()
 
@@ -62,11 +64,13 @@ class Recurrent(nn.Module):
 
     A subclass sets `gates`, the number G of row blocks in its matrices, and `states`, the number of tensors in its
     state (1, or 2 for an LSTM), and defines `run(x, state, W_ih, W_hh, b_ih, b_hh)`: time-major x (T, B, D) and a tuple
-    of states (B, H) to a tuple of all states after each step, each (T, B, H), the output h first.
+    of states (B, H) to a tuple of all states after each step, each (T, B, H), the output h first. Where torch has the
+    same network as one operator, `operator` is that.
     """
 
     gates = 1
     states = 1
+    operator = None
     defaults: ClassVar = {"num_layers": 1, "bias": True, "batch_first": True, "bidirectional": False, "dropout": 0.0}
 
     def __init__(
@@ -129,17 +133,16 @@ class Recurrent(nn.Module):
         Raises:
             ValueError: a shape, a dtype or a length does not fit.
         """
-        if torch.compiler.is_compiling():  # unrolled, a loop over time takes minutes to compile: run it as it is
-            return torch.compiler.disable(self._forward)(x, h0, lengths)
-        return self._forward(x, h0, lengths)
+        return run_eagerly(self._forward)(x, h0, lengths)
 
     def _forward(self, x, h0, lengths):
         x, h0, lengths = self._check(x, h0, lengths)
         weights = [self.weights(layer, bool(d)) for layer in range(self.num_layers) for d in range(self.directions)]
-        if torch.is_autocast_enabled(x.device.type):
-            dtype = torch.get_autocast_dtype(x.device.type)
+        if (dtype := autocast_dtype(x)) is not None:
             x, h0 = x.to(dtype), tuple(s.to(dtype) for s in h0)
             weights = [tuple(None if w is None else w.to(dtype) for w in ws) for ws in weights]
+        if recording() and lengths is None and self.operator:  # a loop would be written down for this T alone
+            return self._by_operator(x, h0, weights)
         x = x.contiguous()  # (T, B, D)
         outside = None if lengths is None else padding_mask(lengths, len(x)).T[..., None]  # (T, B, 1)
         last_states = []
@@ -161,6 +164,12 @@ class Recurrent(nn.Module):
         output = x.transpose(0, 1) if self.batch_first else x
         state = tuple(torch.stack(s) for s in zip(*last_states, strict=True))  # (num_layers · directions, B, H) each
         return output, state if self.states > 1 else state[0]
+
+    def _by_operator(self, x, h0, weights):
+        flat = [w for ws in weights for w in ws if w is not None]
+        shape = self.num_layers, self.dropout, self.training, self.bidirectional
+        output, *state = self.operator(x, h0 if self.states > 1 else h0[0], flat, self.bias, *shape, False)
+        return output.transpose(0, 1) if self.batch_first else output, tuple(state) if self.states > 1 else state[0]
 
     @staticmethod
     def _reverse(x, lengths):
@@ -192,7 +201,7 @@ class Recurrent(nn.Module):
         if not isinstance(h0, tuple | list) or [tuple(getattr(s, "shape", ())) for s in h0] != [shape] * self.states:
             got = [tuple(getattr(s, "shape", ())) for s in h0] if isinstance(h0, tuple | list) else type(h0).__name__
             raise ValueError(f"h0: got {got}, expected {self.states} tensor(s) of shape {shape}")
-        autocast = torch.is_autocast_enabled(x.device.type)
+        autocast = autocast_dtype(x) is not None
         for name, tensor in (("x", x), *(("h0", s) for s in h0)):
             if tensor.dtype != weight.dtype and not (autocast and tensor.is_floating_point()):
                 raise ValueError(f"{name}: got dtype {tensor.dtype}, expected the parameters' {weight.dtype}")

@@ -26,9 +26,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnncourse.bptt import back_through_time, input_gradients, once_differentiable, over_time
+from rnncourse.bptt import back_through_time, input_gradients, over_time
 from rnncourse.fast import product, sigmoid_backward, step_product, tanh, tanh_backward
 from rnncourse.layers import Recurrent, check_step
+from rnncourse.modes import by_hand, plain_where_needed
 
 
 def lstm_step(x_t, h_prev, c_prev, W_ih, W_hh, b_ih=None, b_hh=None) -> tuple[Tensor, Tensor]:
@@ -118,41 +119,49 @@ def lstm_sequence(x, h0, c0, W_ih, W_hh, b_ih=None, b_hh=None, step=lstm_step) -
     return torch.stack(h, 1), torch.stack(c, 1)  # (B, T, H) each
 
 
+def _plain(x, *rest):
+    h, c = lstm_sequence(x.transpose(0, 1), *rest)
+    return h.transpose(0, 1), c.transpose(0, 1)
+
+
 class LSTMSequence(torch.autograd.Function):
     """`lstm_sequence`, time-major, with the chapter's backpropagation through time as its backward."""
 
     @staticmethod
     def forward(ctx, x, h0, c0, W_ih, W_hh, b_ih, b_hh):
-        H, b = h0.shape[1], None if b_ih is None else b_ih + b_hh
+        b = None if b_ih is None else b_ih + b_hh
         gates = product(x, W_ih, b)  # (T, B, 4H): the inputs of all steps in one product; i, f, g, o replace them
         h, c = (x.new_empty(len(x), *h0.shape) for _ in range(2))  # (T, B, H)
         times_W_hh = step_product(W_hh, *x.shape[:2])
         h_prev, c_prev = h0, c0
-        for a_t, if_t, i, f, g, o, h_t, c_t in over_time(gates, gates[..., : 2 * H], *gates.chunk(4, -1), h, c):
+        for a_t, gates_t, h_t, c_t in over_time(gates, _gates(gates), h, c):
             a_t += times_W_hh(h_prev)
+            if_t, i, f, g, o = gates_t
             if_t.sigmoid_(), tanh(g, out=g), o.sigmoid_()
             torch.mul(f, c_prev, out=c_t).addcmul_(i, g)
             torch.mul(o, tanh(c_t), out=h_t)
             h_prev, c_prev = h_t, c_t
-        ctx.save_for_backward(x, h0, c0, W_ih, W_hh, gates, h, c)
-        ctx.bias = b is not None
+        ctx.save_for_backward(x, h0, c0, W_ih, W_hh, b_ih, b_hh, gates, h, c)
+        ctx.options = ()
         ctx.set_materialize_grads(False)
         return h, c
 
     @staticmethod
-    @once_differentiable
+    @plain_where_needed(_plain)
     def backward(ctx, dh_out, dc_out):
-        x, h0, c0, W_ih, W_hh, gates, h, c = ctx.saved_tensors
-        H = h0.shape[1]
+        x, h0, c0, W_ih, W_hh, b, _, gates, h, c = ctx.saved_tensors
         dh_out, dc_out = (h0.new_zeros(()).expand_as(h) if d is None else d for d in (dh_out, dc_out))
         da = torch.empty_like(gates)  # (T, B, 4H)
         times_W_hh_T = step_product(W_hh.T, *x.shape[:2])
         dh, dc = torch.zeros_like(h0), torch.zeros_like(c0)  # what reaches h_t and c_t from step t + 1
-        c_prev = [c0, *c[:-1].unbind(0)]
-        per_step = back_through_time(
-            gates[..., : 2 * H], *gates.chunk(4, -1), da, da[..., : 2 * H], *da.chunk(4, -1), c_prev, c, dh_out, dc_out
-        )
-        for if_t, i, f, g, o, da_t, da_if, da_i, da_f, da_g, da_o, c_prev, c_t, dh_t, dc_t in per_step:
+        cells = over_time([c0, *c[:-1].unbind(0)], c)  # c_{t-1}, c_t
+        outside = over_time(dh_out, dc_out)  # ∂L/∂h_t and ∂L/∂c_t, but for what comes from step t + 1
+        steps = back_through_time(_gates(gates), da, _gates(da), cells, outside)
+        for gates_t, da_t, da_gates, cells_t, outside_t in steps:
+            if_t, i, f, g, o = gates_t
+            da_if, da_i, da_f, da_g, da_o = da_gates
+            c_prev, c_t = cells_t
+            dh_t, dc_t = outside_t
             dh += dh_t
             dc += dc_t
             tanh_c = tanh(c_t)
@@ -167,8 +176,13 @@ class LSTMSequence(torch.autograd.Function):
             sigmoid_backward(da_o, o, out=da_o)
             dh = times_W_hh_T(da_t)  # (B, H): W_hhᵀ da_t
         dx, dW_ih, dW_hh, db = input_gradients(da, x, h0, h, W_ih, ctx.needs_input_grad[0])
-        db = db if ctx.bias else None
+        db = None if b is None else db
         return dx, dh, dc, dW_ih, dW_hh, db, db
+
+
+def _gates(a):
+    """Of each step of a (T, B, 4H): i and f together (B, 2H), then i, f, g, o (B, H) each."""
+    return over_time(a[..., : a.shape[-1] // 2], *a.chunk(4, -1))
 
 
 class LSTM(Recurrent):
@@ -188,6 +202,7 @@ class LSTM(Recurrent):
     """
 
     gates, states = 4, 2
+    operator = staticmethod(torch.lstm)
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, bias=True, batch_first=True, dropout=0.0, bidirectional=False,
@@ -196,11 +211,13 @@ class LSTM(Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, bidirectional, dropout, device, dtype)
 
     def run(self, x, state, W_ih, W_hh, b_ih, b_hh):
-        return LSTMSequence.apply(x, *state, W_ih, W_hh, b_ih, b_hh)
+        return by_hand(LSTMSequence, _plain, x, *state, W_ih, W_hh, b_ih, b_hh)
 
 
 class PeepholeLSTM(LSTM):
     """An LSTM whose gates see the cell: `peephole_step`, arguments and call as `LSTM`; p is `weight_ch_l0` …, (3H)."""
+
+    operator = None
 
     def parameter_shapes(self, width):
         return super().parameter_shapes(width) | {"weight_ch": (3 * self.hidden_size,)}
@@ -213,7 +230,7 @@ class PeepholeLSTM(LSTM):
 class CoupledLSTM(LSTM):
     """An LSTM with f = 1 − i: `coupled_step`, arguments and call as `LSTM`; three row blocks i, g, o."""
 
-    gates = 3
+    gates, operator = 3, None
 
     def run(self, x, state, W_ih, W_hh, b_ih, b_hh):
         h_c = lstm_sequence(x.transpose(0, 1), *state, W_ih, W_hh, b_ih, b_hh, coupled_step)

@@ -14,6 +14,7 @@ Sources: Elman, "Finding structure in time" (1990), for the network; PyTorch's t
 names.
 """
 
+import math
 from typing import ClassVar
 
 import torch
@@ -21,9 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import trange
 
-from rnncourse.bptt import back_through_time, input_gradients, once_differentiable, over_time
+from rnncourse.bptt import back_through_time, input_gradients, over_time
 from rnncourse.fast import product, step_product, tanh, tanh_backward
 from rnncourse.layers import Recurrent, check_step
+from rnncourse.modes import at_least_float32, by_hand, known, plain_where_needed
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 
@@ -69,11 +71,17 @@ def rnn_sequence(x, h0, W_ih, W_hh, b_ih=None, b_hh=None, nonlinearity="tanh") -
 def _check_step(x_t, h_prev, W_ih, W_hh, b_ih, b_hh, nonlinearity):
     _check_nonlinearity(nonlinearity)
     check_step(1, x_t, {"h_prev": h_prev}, W_ih, W_hh, b_ih, b_hh)
+    if nonlinearity == "relu" and x_t.is_complex():
+        raise ValueError(f"x: got dtype {x_t.dtype}, expected a real one, since relu compares with 0")
 
 
 def _check_nonlinearity(nonlinearity):
     if nonlinearity not in NONLINEARITIES:
         raise ValueError(f"nonlinearity: got {nonlinearity!r}, expected one of {', '.join(NONLINEARITIES)}")
+
+
+def _plain(x, *rest):
+    return rnn_sequence(x.transpose(0, 1), *rest).transpose(0, 1)
 
 
 class RNNSequence(torch.autograd.Function):
@@ -88,26 +96,26 @@ class RNNSequence(torch.autograd.Function):
         for (a_t,) in over_time(h):
             a_t += times_W_hh(h_prev)
             h_prev = a_t.relu_() if nonlinearity == "relu" else tanh(a_t, out=a_t)
-        ctx.save_for_backward(x, h0, W_ih, W_hh, h)
-        ctx.nonlinearity, ctx.bias = nonlinearity, b is not None
+        ctx.save_for_backward(x, h0, W_ih, W_hh, b_ih, b_hh, h)
+        ctx.options = (nonlinearity,)
         return h
 
     @staticmethod
-    @once_differentiable
+    @plain_where_needed(_plain)
     def backward(ctx, dh_out):
-        x, h0, W_ih, W_hh, h = ctx.saved_tensors
+        x, h0, W_ih, W_hh, b, _, h = ctx.saved_tensors
         da = torch.empty_like(h)  # (T, B, H)
         times_W_hh_T = step_product(W_hh.T, *x.shape[:2])
         dh = torch.zeros_like(h0)  # what reaches h_t from step t + 1
         for da_t, h_t, dh_t in back_through_time(da, h, dh_out):
             dh += dh_t
-            if ctx.nonlinearity == "relu":  # da_t = φ'(a_t) ⊙ dh_t, with φ' from φ's value: 1 where h_t > 0
+            if ctx.options[0] == "relu":  # da_t = φ'(a_t) ⊙ dh_t, with φ' from φ's value: 1 where h_t > 0
                 torch.mul(dh, h_t > 0, out=da_t)
             else:  # tanh' = 1 − h_t²
                 tanh_backward(dh, h_t, out=da_t)
             dh = times_W_hh_T(da_t)  # (B, H): W_hhᵀ da_t
         dx, dW_ih, dW_hh, db = input_gradients(da, x, h0, h, W_ih, ctx.needs_input_grad[0])
-        db = db if ctx.bias else None
+        db = None if b is None else db
         return dx, dh, dW_ih, dW_hh, db, db, None
 
 
@@ -138,7 +146,11 @@ class RNN(Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, bidirectional, dropout, device, dtype)
 
     def run(self, x, state, W_ih, W_hh, b_ih, b_hh):
-        return (RNNSequence.apply(x, *state, W_ih, W_hh, b_ih, b_hh, self.nonlinearity),)
+        return (by_hand(RNNSequence, _plain, x, *state, W_ih, W_hh, b_ih, b_hh, self.nonlinearity),)
+
+    @property
+    def operator(self):
+        return torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
 
 
 class LanguageModel(nn.Module):
@@ -171,7 +183,7 @@ class LanguageModel(nn.Module):
         V = self.embedding.num_embeddings
         if tokens.dim() != 2 or tokens.is_floating_point() or tokens.dtype == torch.bool:
             raise ValueError(f"tokens: got shape {tuple(tokens.shape)} of {tokens.dtype}, expected (B, T) of integers")
-        if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) < V):
+        if tokens.numel() and known(tokens) and not (int(tokens.min()) >= 0 and int(tokens.max()) < V):
             raise ValueError(f"tokens: got {tokens.min()} to {tokens.max()}, expected 0 to {V - 1} = vocab_size − 1")
         h, state = self.rnn(self.embedding(tokens), state)  # (B, T, H)
         return self.readout(h), state  # (B, T, V)
@@ -194,8 +206,8 @@ def sample(model: LanguageModel, prompt: Tensor, steps: int, temperature: float 
     Raises:
         ValueError: an argument out of range.
     """
-    if not temperature >= 0:
-        raise ValueError(f"temperature: got {temperature}, expected 0 or more")
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature: got {temperature}, expected a number of at least 0")
     if not isinstance(steps, int) or steps < 0:
         raise ValueError(f"steps: got {steps!r}, expected an integer of at least 0")
     if prompt.dim() != 2 or prompt.shape[1] == 0:
@@ -203,10 +215,11 @@ def sample(model: LanguageModel, prompt: Tensor, steps: int, temperature: float 
     tokens, state, drawn = prompt, None, []
     for _ in trange(steps, desc="sample", delay=2, leave=False):  # the bar shows only where it takes over 2 s
         logits, state = model(tokens, state)
-        logits = logits[:, -1]  # (B, V)
+        logits = at_least_float32(logits[:, -1])  # (B, V)
         if temperature == 0:
             tokens = logits.argmax(-1, keepdim=True)  # (B, 1)
         else:
+            logits = logits - logits.amax(-1, keepdim=True)  # the largest 0: no temperature makes it infinite
             tokens = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)  # (B, 1)
         drawn.append(tokens)
     return torch.cat(drawn, 1) if drawn else prompt.new_empty(prompt.shape[0], 0)

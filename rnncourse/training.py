@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from rnncourse.modes import at_least_float32
 from rnncourse.tasks import Batch
 
 
@@ -48,7 +49,7 @@ def supervised_loss(model: nn.Module, batch: Batch) -> Tensor:
         batch: with targets and mask of one shape.
 
     Returns:
-        a scalar, in nats or in squared units of the targets.
+        a scalar, in nats or in squared units of the targets; in float32 where the outputs come in half precision.
 
     Raises:
         ValueError: outputs, targets and mask do not fit each other, or nothing counts.
@@ -67,9 +68,10 @@ def supervised_loss(model: nn.Module, batch: Batch) -> Tensor:
         outputs, targets = outputs[mask], targets[mask]
     if targets.numel() == 0:
         raise ValueError("batch: got no target that counts, expected at least one")
+    outputs = at_least_float32(outputs)  # a mean over many, and each logarithm in it, needs more than half precision
     if classes:
         return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
-    return F.mse_loss(outputs, targets)
+    return F.mse_loss(outputs, targets.to(outputs.dtype))
 
 
 def fit(

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch.autograd import forward_ad
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
@@ -94,6 +97,7 @@ class RecurrentContract:
         tensors = {"output": output, **{f"last{i}": s for i, s in enumerate(as_tuple(last))}}
         weights = [torch.randn(t.shape, generator=generator).to(t) for t in tensors.values()]
         L = sum((w * t).sum() for w, t in zip(weights, tensors.values(), strict=True))
+        L = L.real if L.is_complex() else L
         wanted = {"x": x, **{f"state{i}": s for i, s in enumerate(state)}} | dict(module.named_parameters())
         grads = torch.autograd.grad(L, list(wanted.values()), retain_graph=True)
         return tensors | {f"gradient of {name}": g for name, g in zip(wanted, grads, strict=True)}
@@ -124,13 +128,127 @@ class RecurrentContract:
 
         assert torch.autograd.gradcheck(function, (x, *state, *module.parameters()))
 
-    def test_a_penalty_on_gradients_is_refused_not_ignored(self):
+    def test_a_penalty_on_gradients_counts(self):
+        """A second derivative: that of the plain loop, also where the loss is linear in the output."""
         module = self.make()
         x, state = self.inputs(module)
-        weight = torch.ones((), dtype=x.dtype, requires_grad=True)
-        (gradient,) = torch.autograd.grad(self.call(module, x, state)[0].sum(), x, create_graph=True)
-        with pytest.raises(RuntimeError, match="has no derivative of its own"):
-            (weight + gradient.square().sum()).backward()
+        penalties = []
+        for call in (self.call, self.plain):
+            output, _ = call(module, x, state)
+            first = torch.autograd.grad(output.sum(), [x, *state, *module.parameters()], create_graph=True)
+            penalty = sum(g.square().sum() for g in first)
+            second = torch.autograd.grad(penalty, [x, *state, *module.parameters()], materialize_grads=True)
+            penalties.append(dict(enumerate((penalty, *second))))
+        assert any(g.abs().sum() > 0 for g in second)
+        close(*penalties, **EXACT)
+
+    # -- what torch does with a function beside running it ------------------------------------------
+
+    def loss_of(self, module, B=2, T=4, call=None):
+        """A function of x, the states and the parameters (one tensor) to one number; and these arguments."""
+        x, state = self.inputs(module, B, T)
+        names, parameters = zip(*module.named_parameters(), strict=True)
+        sizes = [p.numel() for p in parameters]
+
+        def function(x, flat, *state):
+            shaped = [f.view(p.shape) for f, p in zip(flat.split(sizes), parameters, strict=True)]
+            state = state if self.states > 1 else state[0]
+            output, last = torch.func.functional_call(module, dict(zip(names, shaped, strict=True)), (x, state))
+            return torch.cat([output.flatten(), *(s.flatten() for s in as_tuple(last))]).sin().sum()
+
+        flat = torch.cat([p.detach().flatten() for p in parameters])
+        return function, (x.detach(), flat, *(s.detach() for s in state))
+
+    @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}], ids=str)
+    def test_transforms_of_torch_func(self, options):
+        module = self.make(2, 3, **options)
+        function, arguments = self.loss_of(module)
+        everything = tuple(range(len(arguments)))
+        inputs = [a.clone().requires_grad_() for a in arguments]
+        expected = torch.autograd.grad(function(*inputs), inputs)  # by hand: see test_gradcheck
+        for transform in (torch.func.grad, torch.func.jacrev, torch.func.jacfwd):
+            torch.testing.assert_close(transform(function, everything)(*arguments), expected, **EXACT)
+
+        tangents = tuple(torch.randn_like(a) for a in arguments)
+        slope = sum((g * t).sum() for g, t in zip(expected, tangents, strict=True))
+        torch.testing.assert_close(torch.func.jvp(function, arguments, tangents)[1], slope, **EXACT)
+        with forward_ad.dual_level():
+            duals = [forward_ad.make_dual(a, t) for a, t in zip(arguments, tangents, strict=True)]
+            torch.testing.assert_close(forward_ad.unpack_dual(function(*duals)).tangent, slope, **EXACT)
+
+        many = torch.stack([arguments[0], 2 * arguments[0]])
+        one_by_one = torch.stack([function(x, *arguments[1:]) for x in many])
+        batched = torch.func.vmap(function, (0, *(None for _ in arguments[1:])))(many, *arguments[1:])
+        torch.testing.assert_close(batched, one_by_one, **EXACT)
+
+    def test_hessian(self):
+        function, (x, *rest) = self.loss_of(self.make(2, 2), B=1, T=3)
+
+        def of_x(x):
+            return function(x, *rest)
+
+        hessian = torch.func.hessian(of_x)(x)
+        torch.testing.assert_close(torch.autograd.functional.hessian(of_x, x), hessian, **EXACT)
+        torch.testing.assert_close(torch.autograd.functional.hessian(of_x, x, vectorize=True), hessian, **EXACT)
+        assert torch.autograd.gradgradcheck(of_x, x.requires_grad_())
+
+    @pytest.mark.parametrize("strategy", ["reverse-mode", "forward-mode"])
+    def test_vectorised_jacobian(self, strategy):
+        module = self.make(2, 3)
+        x, state = self.inputs(module, B=2, T=3)
+
+        def function(x, *state):
+            return self.call(module, x, state)[0]
+
+        expected = torch.autograd.functional.jacobian(function, (x, *state))
+        got = torch.autograd.functional.jacobian(function, (x, *state), vectorize=True, strategy=strategy)
+        torch.testing.assert_close(got, expected, **EXACT)
+
+    @pytest.mark.parametrize("gradients", [True, False])
+    def test_exported_program(self, gradients):
+        module = self.make(num_layers=2, bidirectional=True).requires_grad_(gradients)
+        x, state = self.inputs(module)
+        state_or_one = tuple(s.detach() for s in state) if self.states > 1 else state[0].detach()
+        program = torch.export.export(module, (x.detach(), state_or_one)).module()
+        for given_x in (x, 2 * x.detach()):
+            got, last = program(given_x, state_or_one)
+            expected, expected_last = module(given_x, state_or_one)
+            torch.testing.assert_close((got, *as_tuple(last)), (expected, *as_tuple(expected_last)), **EXACT)
+        if gradients:
+            ours, theirs = (
+                torch.autograd.grad(m(x, state_or_one)[0].sin().sum(), list(m.parameters())) for m in (module, program)
+            )
+            torch.testing.assert_close(theirs, ours, **EXACT)
+        lengths = torch.tensor([2, 5, 1])
+        program = torch.export.export(module, (x.detach(), state_or_one, lengths)).module()
+        torch.testing.assert_close(program(x, state_or_one, lengths), module(x, state_or_one, lengths), **EXACT)
+
+    def test_meta_device(self):
+        """Shapes without numbers. A tensor that a module makes on the CPU of its own accord would be refused here."""
+        for options in ({}, {"num_layers": 2, "bidirectional": True}):
+            module = self.make(**options)
+            x, state = self.inputs(module)
+            lengths = torch.tensor([2, 5, 1])
+            there = self.ours(4, 5, **(self.options | options), dtype=torch.float64, device="meta")
+            x_there, state_there = x.detach().to("meta"), tuple(s.detach().to("meta") for s in state)
+            for more in ((), (lengths,)):
+                output, last = self.call(module, x, state, *more)
+                got, got_last = self.call(there, x_there.requires_grad_(), state_there, *(l.to("meta") for l in more))
+                assert got.is_meta and got.shape == output.shape and got.dtype == output.dtype
+                assert [s.shape for s in as_tuple(got_last)] == [s.shape for s in as_tuple(last)]
+                got.sum().backward()
+                assert {n: p.grad.shape for n, p in there.named_parameters()} == {
+                    n: p.shape for n, p in module.named_parameters()
+                }
+
+    def test_threads(self):
+        module = self.make(num_layers=2)
+        x, state = self.inputs(module)
+        expected = self.outcome(self.call(module, x, state), x, state, module)
+        with ThreadPoolExecutor(4) as pool:
+            runs = [pool.submit(lambda: self.outcome(self.call(module, x, state), x, state, module)) for _ in range(8)]
+        for run in runs:
+            close(run.result(), expected, **EXACT)
 
     def test_gradients_share_no_memory(self):
         """b_ih and b_hh have equal gradients; clipping, which works in place, must not scale one tensor twice."""
@@ -215,9 +333,7 @@ class RecurrentContract:
         for b, length in enumerate(lengths):
             alone, alone_last = self.call(module, x[b : b + 1, :length], tuple(s[:, b : b + 1] for s in state))
             torch.testing.assert_close(output[b, :length], alone[0], **EXACT)
-            torch.testing.assert_close(
-                [s[:, b] for s in as_tuple(last)], [s[:, 0] for s in as_tuple(alone_last)], **EXACT
-            )
+            torch.testing.assert_close([s[:, b] for s in as_tuple(last)], [s[:, 0] for s in as_tuple(alone_last)], **EXACT)
 
     @PROPERTY
     @given(st.integers(2, 9), st.data())
@@ -371,6 +487,37 @@ class TorchContract(RecurrentContract):
             got, expected = self.call(module, x, state), self.call(theirs, x, state)
         close(self.outcome(got, x, state, module), self.outcome(expected, x, state, theirs), **EXACT)
 
+    @pytest.mark.parametrize("dtype", [torch.complex128, torch.complex64])
+    @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}], ids=str)
+    def test_complex_numbers_equal_torch(self, dtype, options):
+        """Value and gradient: autograd's is conjugate, which a backward for real numbers isn't."""
+        module = self.make(dtype=dtype, **options)
+        theirs = self.make_theirs(module, **options)
+        x, state = self.inputs(module)
+        with torch.no_grad():
+            for tensor in (x, *state, *module.parameters()):
+                angle = torch.rand(tensor.shape, dtype=torch.float64)
+                tensor.mul_(torch.polar(torch.full_like(angle, 0.5), angle))  # clear of the poles of tanh and σ
+        theirs.load_state_dict(module.state_dict())
+        got = self.outcome(self.call(module, x, state), x, state, module)
+        tolerance = EXACT if dtype == torch.complex128 else {"rtol": 1e-4, "atol": 1e-5}
+        close(got, self.outcome(self.call(theirs, x, state), x, state, theirs), **tolerance)
+        assert all(tensor.imag.abs().max() > 0 for tensor in got.values())
+
+    def test_a_trace_serves_other_lengths_as_that_of_torch(self):
+        module = self.make(num_layers=2, bidirectional=True)
+        x, _ = self.inputs(module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # checks of shapes are carried out once
+            traced = torch.jit.trace(module, (x.detach(),))
+        longer, _ = self.inputs(module, B=2, T=9)
+        if module.operator is None:  # a loop is written down as it ran, and torch says so
+            with pytest.raises(RuntimeError, match="Expected 5 elements in a list but found 9"):
+                traced(longer)
+        else:
+            expected = self.make_theirs(module, num_layers=2, bidirectional=True)(longer)
+            torch.testing.assert_close(traced(longer), expected, **EXACT)
+
     def test_default_state_is_zero(self):
         module = self.make(num_layers=2)
         x, state = self.inputs(module)
@@ -382,9 +529,7 @@ class TorchContract(RecurrentContract):
     def test_state_dict_both_ways(self):
         module = self.make(num_layers=2, bidirectional=True)
         theirs = self.theirs(4, 5, num_layers=2, bidirectional=True, **self.options, dtype=torch.float64)
-        assert {k: v.shape for k, v in module.state_dict().items()} == {
-            k: v.shape for k, v in theirs.state_dict().items()
-        }
+        assert {k: v.shape for k, v in module.state_dict().items()} == {k: v.shape for k, v in theirs.state_dict().items()}
         assert list(module.state_dict()) == list(theirs.state_dict())
         module.load_state_dict(theirs.state_dict())
         close(dict(module.state_dict()), dict(theirs.state_dict()), rtol=0, atol=0)
@@ -421,8 +566,7 @@ class TorchContract(RecurrentContract):
         for pick in [lambda r: r[0][:, 1], *(lambda r, i=i: as_tuple(r[1])[i] for i in range(self.states))]:
             for wanted in (lambda m: (x,), lambda m: state, lambda m: (m.weight_hh_l0,), lambda m: (m.bias_hh_l0,)):
                 got, expected = (
-                    torch.autograd.grad(pick(self.call(m, x, state)).square().sum(), wanted(m))
-                    for m in (module, theirs)
+                    torch.autograd.grad(pick(self.call(m, x, state)).square().sum(), wanted(m)) for m in (module, theirs)
                 )
                 torch.testing.assert_close(got, expected, **EXACT)
         x, state = x.detach(), tuple(s.detach() for s in state)

@@ -38,11 +38,43 @@ def test_fast_scores_pass_a_gradient_check():
     torch.testing.assert_close(torch.autograd.grad(e.sum(), inputs), once, rtol=0, atol=0)
 
 
-def test_a_penalty_on_gradients_of_fast_scores_is_refused_not_ignored():
-    q, k, v = (randn(*shape).requires_grad_() for shape in ((2, 3), (2, 4, 3), (3,)))
-    (gradient,) = torch.autograd.grad(additive_scores(q, k, v).sum(), v, create_graph=True)
-    with pytest.raises(RuntimeError, match="has no derivative of its own"):
-        (v.sum() + gradient.square().sum()).backward()
+SCORES = [randn(2, 3), randn(2, 4, 3, seed=1), randn(3, seed=2)]
+
+
+def test_a_penalty_on_gradients_of_fast_scores_counts():
+    penalties = []
+    inputs = [x.clone().requires_grad_() for x in SCORES]
+    for scores in (additive_scores, tanh_scores):
+        first = torch.autograd.grad(scores(*inputs).softmax(-1).square().sum(), inputs, create_graph=True)
+        penalties.append(torch.autograd.grad(sum(g.square().sum() for g in first), inputs))
+    torch.testing.assert_close(*penalties)
+    assert torch.autograd.gradgradcheck(additive_scores, inputs)
+
+
+def test_transforms_of_fast_scores():
+    def loss(scores):
+        return lambda *inputs: scores(*inputs).softmax(-1).square().sum()
+
+    for transform in (torch.func.grad, torch.func.jacrev, torch.func.jacfwd, torch.func.hessian):
+        got, expected = (transform(loss(scores), (0, 1, 2))(*SCORES) for scores in (additive_scores, tanh_scores))
+        torch.testing.assert_close(got, expected)
+    many = torch.stack([SCORES[0], 2 * SCORES[0]])
+    batched = torch.func.vmap(additive_scores, (0, None, None))(many, *SCORES[1:])
+    torch.testing.assert_close(batched, torch.stack([additive_scores(q, *SCORES[1:]) for q in many]))
+    inputs = [x.clone().requires_grad_() for x in SCORES]
+    jacobians = (torch.autograd.functional.jacobian(additive_scores, tuple(inputs), vectorize=v) for v in (True, False))
+    torch.testing.assert_close(*jacobians)
+
+
+def test_fast_scores_of_complex_numbers():
+    """2v · σ(2q + 2k) is tanh's form but for Σv; torch's own gradient of that is the reference."""
+    inputs = [torch.complex(x, randn(*x.shape, seed=9)).requires_grad_() for x in SCORES]
+    results = []
+    for scores in (additive_scores, lambda q, k, v: tanh_scores(q, k, v) + v.sum()):
+        e = scores(*inputs)
+        results.append((e, *torch.autograd.grad(torch.view_as_real(e).square().sum(), inputs)))
+    torch.testing.assert_close(*results)
+    assert torch.autograd.gradcheck(additive_scores, inputs)
 
 
 def test_fast_scores_in_float32():

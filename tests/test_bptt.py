@@ -385,3 +385,12 @@ def test_lstm_cell_keeps_gradients_where_its_gates_are_open():
     c0 = torch.randn(2, 4, requires_grad=True)
     _, c = lstm_sequence(torch.randn(2, 50, 3), torch.zeros(2, 4), c0, *weights)
     torch.testing.assert_close(torch.autograd.grad(c[:, -1].sum(), c0)[0], torch.ones(2, 4))
+
+
+def test_clipping_in_half_precision_does_not_take_a_finite_gradient_for_an_infinite_one():
+    """In float16 the squares of 300 are infinite: so was the norm, and the gradient became 0."""
+    p = torch.zeros(1000, dtype=torch.float16, requires_grad=True)
+    p.grad = torch.full_like(p, 300)
+    norm = clip_gradient_norm(p, 1.0)
+    assert norm.item() == pytest.approx(300 * 1000**0.5, rel=1e-5)
+    assert p.grad.double().norm().item() == pytest.approx(1, rel=1e-2)

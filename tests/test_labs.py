@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -15,8 +16,10 @@ from nbgrader.api import Gradebook
 
 from rnncourse.grading.books.course import course_config, labs
 from rnncourse.grading.books.release import release
+from rnncourse.grading.judge.engine import Engine, Worker
+from rnncourse.grading.judge.notebook import Cell, Lab
 from tests import stock
-from tests.mistakes import classroom, submission
+from tests.mistakes import answers, classroom, submission
 
 ROOT = Path(__file__).parents[1]
 WORDS = labs(course_config(ROOT, ROOT))
@@ -155,6 +158,70 @@ def test_three_mistakes_or_more_fail_at_each_graded_cell(word, course):
             for grade in gradebook.find_submission_notebook(word, word, f"mistake-{number}").grades:
                 failed[grade.name] += grade.auto_score < grade.max_score
     assert min(failed.values()) >= 3, failed
+
+
+# What a comparison may hold for right without a number in it, or after its own numbers are gone.
+_SHAPES = [(0,), (0, 1), (1, 0), (0, 0), (0, 1, 1), (1, 0, 1), (0, 1, 1, 1), (1, 1, 0, 1), (1, 1, 1, 1), (1,), ()]
+_ODD = [
+    *("None", "True", "False", "0", "1", "-1", "nan", "inf", "-inf", "1j", "complex(nan, nan)", "''", "'nan'"),
+    *("[]", "()", "{}", "[[]]", "[[[]]]", "[()]", "[None]", "[nan]"),
+    *("np.array(None, dtype=float)", "np.array('')", "np.array([''])"),
+    *(f"np.full({shape}, {value})" for shape in _SHAPES for value in ("nan", "1.0", "0") if value == "nan" or 0 not in shape),
+    *(f"np.zeros({shape}, {kind})" for shape in _SHAPES[:5] for kind in ("np.float32", "bool", "int", "'U1'")),
+    *(f"(np.zeros({shape}),) * {k}" for shape in [(0,), (0, 1), (0, 1, 1)] for k in range(1, 7)),
+    *(f"{each} * {k}" for each in ("([],)", "[[]]", "(nan,)", "(None,)", "(True,)", "''", "((),)") for k in range(2, 7)),
+    *("a[0]", "a[-1]", "a", "list(a)", "(a[0], a[0])", "a[0][..., :0]", "a[0][:0]", "(a[0][:0],) * 2", "a[0][None]"),
+    *("every(nan) or a[0]", "every(nan) or a", "every(nan) or nan", "every(nan) or tuple(a[1:])", "every(0) or a[0]"),
+    *("every(0) or tuple(a[1:])", "every(0) or 0", "every(inf) or a[0]"),
+    *("clear() or []", "clear() or a[0]", "clear() or (a[0], nan)"),
+]  # fmt: skip
+_HELPERS = """
+nan, inf = float("nan"), float("inf")
+def every(value):
+    for b in arguments:
+        for c in b if isinstance(b, list) else [b]:
+            if isinstance(c, np.ndarray):
+                c[...] = value if c.dtype.kind == "f" else 0
+def clear():
+    for b in arguments:
+        b.clear() if isinstance(b, list) else None
+honest = {name: value for name, value in globals().items() if callable(value)}
+"""
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_odd_results_earn_nothing(word):
+    """Each function gives each odd result, the others being right: none of its tests may take that for an answer."""
+    lab = Lab(nbformat.read(ROOT / "solutions" / word / f"{word}.ipynb", as_version=4))
+    right, cells, tried = answers(word), [], {}
+
+    def added(source):
+        cells.append(Cell("added", "", source, nbformat.v4.new_code_cell(source)))
+
+    solutions = [i for i, cell in enumerate(lab.cells) if cell.kind == "solution"]
+    cells += [cell for cell in lab.cells[: solutions[0]] if cell.is_code]
+    cells += [replace(lab.cells[i], source=right[lab.cells[i].id]) for i in solutions]
+    added(_HELPERS)
+    for start, end in itertools.pairwise([*solutions, len(lab.cells)]):
+        tests = [cell for cell in lab.cells[start:end] if cell.kind == "test"]
+        for name, result in [(None, None), *itertools.product(lab.cells[start].defines, _ODD)]:
+            if name:
+                added(f"def {name}(*a, **k):\n    global arguments\n    arguments = [*a, *k.values()]\n    return {result}")
+            for test in tests:
+                tried[len(cells)] = name, result, test.id
+                cells.append(replace(test, id=f"{test.id} {result}", source=test.source.replace("HIDDEN TESTS", "")))
+            if name:
+                added(f"{name} = honest['{name}']")
+    engine = Engine()
+    worker = Worker(engine)
+    try:
+        outcomes = worker.run(cells, timeout=200).scores
+    finally:
+        worker.close()
+        engine.close()
+    assert all(outcomes[i].score > 0 for i, (name, _, _) in tried.items() if not name), "the reference passes here"
+    accepted = [tried[i] for i in tried if tried[i][0] and outcomes[i].score > 0]
+    assert not accepted, accepted
 
 
 def test_a_bad_submission_costs_itself_only(tmp_path):

@@ -1,6 +1,7 @@
 """linear: minGRU, minLSTM and linear attention against their papers' forms."""
 
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from rnncourse.linear import (
     minGRU,
     minLSTM,
 )
+from rnncourse.linear.minimal import feature_map
 from tests.tensors import close, randn
 
 
@@ -80,11 +82,78 @@ def test_linear_attention_is_its_definition_and_its_recurrence():
             close(y[b, t], torch.from_numpy(weights @ v[b, : t + 1].numpy() / weights.sum()), 1e-12)
     recurrent, state = linear_attention_recurrent(q, k, v)
     close(recurrent, y, 1e-12)
-    assert [tuple(s.shape) for s in state] == [(2, 3, 4), (2, 3)]
+    assert [tuple(s.shape) for s in state] == [(2, 3, 4), (2, 3), (2, 3)]
     first, state = linear_attention_recurrent(q[:, :5], k[:, :5], v[:, :5])
     y_5, state = linear_attention_step(q[:, 5], k[:, 5], v[:, 5], state)
     rest, _ = linear_attention_recurrent(q[:, 6:], k[:, 6:], v[:, 6:], state)
     close(torch.cat([first, y_5[:, None], rest], 1), y, 1e-12)
+
+
+def exact_attention(q, k, v):
+    """The definition for one sequence, in 60 digits: (T, M)."""
+
+    def phi(x):
+        return x + 1 if x > 0 else mpmath.exp(x)
+
+    with mpmath.workdps(60):
+        q, k, v = ([[mpmath.mpf(x) for x in row] for row in z.double().tolist()] for z in (q, k, v))
+        rows = []
+        for t, q_t in enumerate(q):
+            weights = [sum(phi(a) * phi(b) for a, b in zip(q_t, k_s, strict=True)) for k_s in k[: t + 1]]
+            columns = zip(*v[: t + 1], strict=True)
+            rows.append([float(sum(map(mpmath.fmul, weights, column)) / sum(weights)) for column in columns])
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+# Where elu(x) + 1 is 0 to rounding, where exp(x) is; a late key far above or below those before it; either sign; huge
+OFFSETS = [(-17, -17), (-60, -60), (0, -110), (-110, 0), (-200, -300), (50, -400), (1e4, -1e4), (-1e30, -1e30)]
+
+
+@pytest.mark.parametrize("offsets", OFFSETS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-13), (torch.bfloat16, 0.03)])
+def test_linear_attention_of_features_near_zero(offsets, dtype, tolerance):
+    q, k, v = (randn(1, 6, 3, seed=seed).to(dtype) for seed in range(3))
+    q, k = (q + offsets[0]).requires_grad_(), (5 * k + offsets[1])
+    for jump in (0, 150, -150):
+        k_jump = (k + jump * torch.tensor([0, 0, 0, 1, 0, 0]).to(dtype)[:, None]).requires_grad_()
+        expected = exact_attention(q[0].detach(), k_jump[0].detach(), v[0])
+        for function in (linear_attention, lambda *qkv: linear_attention_recurrent(*qkv)[0]):
+            y = function(q, k_jump, v)
+            close(y[0].detach().double(), expected, tolerance)
+            gradients = torch.autograd.grad(y.square().sum(), (q, k_jump))
+            assert all(g.isfinite().all() for g in gradients)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-4), (torch.float64, 1e-12)])
+def test_recurrent_attention_of_features_that_have_nothing_in_common(dtype, tolerance):
+    """Features from −1000 to 1000: where a query's are large the keys' are far below the smallest number, and conversely."""
+    q, k, v = (randn(1, 8, 3, seed=seed).to(dtype) for seed in range(3))
+    q, k = (400 * q).requires_grad_(), (400 * k).requires_grad_()
+    y, _ = linear_attention_recurrent(q, k, v)
+    close(y[0].detach().double(), exact_attention(q[0].detach(), k[0].detach(), v[0]), tolerance)
+    assert all(g.isfinite().all() for g in torch.autograd.grad(y.square().sum(), (q, k)))
+
+
+def test_feature_map_is_elu_plus_one_and_never_zero_to_rounding():
+    x = torch.linspace(-40, 40, 801, dtype=torch.float64)
+    close(feature_map(x), F.elu(x) + 1, 1e-15)
+    x = torch.linspace(-80, 0, 81)
+    torch.testing.assert_close(feature_map(x).double(), x.double().exp(), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("kind", [minGRU, minLSTM])
+def test_a_gate_that_rounds_to_one_still_forgets(kind):
+    """1 − σ(x) is 0 from 17 on in float32, σ(−x) isn't: kept to rounding, in value and gradient."""
+    model = kind(1, 1)
+    exact = kind(1, 1, dtype=torch.float64)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.fill_({"linear_z.bias": 25.0, "linear_f.bias": -25.0, "linear_h.bias": 0.0}.get(name, 0.0))
+        exact.load_state_dict({name: p.double() for name, p in model.state_dict().items()})
+    kept = [layer(torch.ones(1, 1, 1).to(dtype), torch.ones(1, 1).to(dtype))[0] for layer, dtype in
+            ((model, torch.float32), (exact, torch.float64))]  # fmt: skip
+    assert kept[1].item() > 0
+    torch.testing.assert_close(kept[0].double(), kept[1], rtol=1e-5, atol=0)
 
 
 def test_linear_attention_gradients():

@@ -1,5 +1,6 @@
 """The simple RNN against torch.nn.RNN, the language model and sampling from it."""
 
+import math
 from typing import ClassVar
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from rnncourse.recurrence import RNN, LanguageModel, rnn_sequence, rnn_step, sample
+from rnncourse.tasks import parity
 from tests.recurrent_contract import EXACT, TorchContract
 
 
@@ -22,6 +24,11 @@ class TestRNN(TorchContract):
 
 class TestRNNWithRelu(TestRNN):
     options: ClassVar = {"nonlinearity": "relu"}
+
+    def test_complex_numbers_equal_torch(self):
+        module = self.make(dtype=torch.complex64)
+        with pytest.raises(ValueError, match=r"^x: got dtype torch.complex64, expected a real one"):
+            module(torch.zeros(2, 3, 4, dtype=torch.complex64))
 
 
 def random_step(B=3, D=4, H=5, bias=True):
@@ -151,3 +158,26 @@ def test_bad_sampling(name, value):
 def test_sampling_needs_a_prompt():
     with pytest.raises(ValueError, match=r"^prompt: got .*, expected"):
         sample(model(), torch.zeros(2, 0, dtype=torch.long), 3)
+
+
+def test_a_recurrent_network_of_two_units_computes_parity_at_any_length():
+    """One layer without recurrence can't (Minsky and Papert): with s the parity so far, s + x and s + x − 1, cut at 0."""
+    rnn = RNN(1, 2, nonlinearity="relu", bias=True)
+    with torch.no_grad():
+        rnn.weight_ih_l0.copy_(torch.tensor([[1.0], [1.0]]))
+        rnn.weight_hh_l0.copy_(torch.tensor([[1.0, -2.0], [1.0, -2.0]]))  # s = h_1 − 2 h_2
+        rnn.bias_ih_l0.copy_(torch.tensor([0.0, -1.0]))
+        rnn.bias_hh_l0.zero_()
+    bits, targets, _ = parity(3, 2000)
+    h, _ = rnn(bits[..., None].float())
+    assert torch.equal(h[..., 0] - 2 * h[..., 1], targets.float())
+
+
+def test_sampling_at_a_temperature_near_zero_takes_the_most_likely():
+    """logits / 1e-45 are infinite, and a softmax of two infinities is no number."""
+    torch.manual_seed(0)
+    model = LanguageModel(6, RNN(4, 5))
+    prompt = torch.tensor([[1, 2], [3, 4]])
+    assert torch.equal(sample(model, prompt, 8, temperature=1e-45), sample(model, prompt, 8, temperature=0))
+    with pytest.raises(ValueError, match=r"^temperature: got inf, expected a number"):
+        sample(model, prompt, 8, temperature=math.inf)

@@ -1,5 +1,6 @@
 """The house: what a module may import, by the contracts in pyproject.toml, which `make lint` checks."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -51,3 +52,13 @@ def test_a_forbidden_import_is_refused_and_named(module, imported, house):
     assert outcome.returncode == 1
     name = "rnncourse." + module.removesuffix(".py").replace("/", ".")
     assert f"{name} -> {imported}" in outcome.stdout
+
+
+LOOPS = (ast.For, ast.AsyncFor, ast.comprehension)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rnncourse").rglob("*.py")), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_a_loop_header_holds_at_most_five_names(path):
+    for loop in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, LOOPS)):
+        names = [node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)]
+        assert len(names) <= 5, f"{path}, line {loop.target.lineno}: {', '.join(names)}"

@@ -118,6 +118,36 @@ def test_gradient_and_second_gradient_are_those_of_finite_differences(T, dtype, 
 
 
 @pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("T", [1, 40])
+def test_transforms_are_those_of_the_loop(T, reverse):
+    arguments = draw((2, T, 2))
+
+    def loss(scan):
+        return lambda *inputs: scan(*inputs, reverse).sin().sum()
+
+    for transform in (torch.func.grad, torch.func.jacfwd, torch.func.hessian):
+        got, expected = (transform(loss(f), (0, 1, 2))(*arguments) for f in (linear_scan, linear_scan_sequential))
+        torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)
+    a, b, h0 = arguments
+    batched = torch.func.vmap(linear_scan, (0, None, None, None))(torch.stack([a, a / 2]), b, h0, reverse)
+    expected = torch.stack([linear_scan(c, b, h0, reverse) for c in (a, a / 2)])
+    torch.testing.assert_close(batched, expected, rtol=1e-12, atol=1e-12)
+    jacobians = [
+        torch.autograd.functional.jacobian(lambda *i: linear_scan(*i, reverse), arguments, vectorize=v) for v in (0, 1)
+    ]
+    torch.testing.assert_close(*jacobians, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("T", [1, 500])
+def test_shapes_alone(T):
+    """On meta no value can be asked for, neither that of a product of coefficients."""
+    a, b, h0 = (z.to("meta").requires_grad_() for z in draw((2, T, 2)))
+    h = linear_scan(a, b, h0)
+    h.sum().backward()
+    assert h.is_meta and h.shape == b.shape and a.grad.shape == a.shape and h0.grad.shape == h0.shape
+
+
+@pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("shape", [(2, 1, 3), (2, 205, 3), (1, 2051, 1)])
 def test_gradients_are_those_of_autograd_through_the_loop(shape, reverse):
     arguments = [t.requires_grad_() for t in draw(shape)]

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
+from torch import nn
 
 from rnncourse.seq2seq import (
     beam_search,
@@ -16,7 +17,7 @@ from rnncourse.seq2seq import (
     error_rate,
     greedy,
 )
-from tests.test_seq2seq import CELLS, END, model, tokens
+from tests.test_seq2seq import CELLS, END, START, model, tokens
 
 
 def score_of(net, source, hypothesis, lengths=None):
@@ -39,9 +40,12 @@ def test_beam_of_width_1_is_greedy(cell, attention, seed, lengths, max_steps, al
     net = model(cell, attention=attention, seed=seed, sharpness=3)
     source, lengths = tokens(len(lengths), 5, seed=seed), torch.tensor(lengths)
     expected = greedy(net, source, max_steps, lengths)
-    for [found], other in zip(beam_search(net, source, max_steps, 1, lengths, alpha), expected, strict=True):
+    for [found], other in zip(beam_search(net, source, max_steps, 1, lengths), expected, strict=True):
         assert found.tokens == other.tokens and found.ended == other.ended
         assert found.log_probability == pytest.approx(other.log_probability, rel=1e-9)
+    for [found], other in zip(beam_search(net, source, max_steps, 1, lengths, alpha), expected, strict=True):
+        size = len(other.tokens) + other.ended
+        assert found.score >= other.log_probability / size**alpha - 1e-9  # a longer output may win by its length
 
 
 @settings(max_examples=25, deadline=None)
@@ -97,6 +101,74 @@ def test_a_wide_beam_finds_the_best_of_all_outputs(seed, V, alpha, attention):
     assert [h.score for h in found] == pytest.approx([row[0] for row in everything])
     assert sorted((h.tokens, h.ended) for h in found) == sorted((words, ended) for _, _, words, ended in everything)
     assert found[0].tokens == everything[0][2]
+
+
+class Chain(nn.Module):
+    """A model whose next token depends on the last one alone, by a table of probabilities: (V, V), from START on."""
+
+    start, end = START, END
+
+    def __init__(self, table, dtype=torch.float64):
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(table, dtype=torch.float64).log().to(dtype))
+
+    def encode(self, source, lengths):
+        return torch.zeros(1, len(source), 1), None
+
+    def decoder(self, token, state, memory):
+        return self.logits[token], state, None
+
+
+# START, END and three words. To end at once has 0.25; no other output has more than 0.75 · 0.45 · 0.45 = 0.15, but after
+# two steps two that run on have 0.34 each
+EARLY_END = [
+    [0, 0.25, 0.75, 0, 0], [0, 1, 0, 0, 0], [0, 0.1, 0, 0.45, 0.45], [0, 0.45, 0, 0.28, 0.27], [0, 0.45, 0, 0.27, 0.28],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [2, 3, 8])
+def test_an_output_that_has_ended_is_not_lost_to_those_that_run_on(width):
+    for steps in range(3, 9):
+        [found] = beam_search(Chain(EARLY_END), tokens(1, 1), steps, width, n_best=width)
+        assert found[0].tokens == [] and found[0].ended
+        assert found[0].log_probability == pytest.approx(math.log(0.25))
+        assert found[1].log_probability == pytest.approx(math.log(0.75 * 0.45 * 0.45))  # nor is the second best
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    V=st.integers(2, 5),
+    width=st.integers(1, 4),
+    alpha=st.sampled_from([0.0, 0.6, 1.0, 2.0]),
+)
+def test_more_steps_never_lose_what_has_ended(seed, V, width, alpha):
+    net = Chain(torch.rand(V, V, generator=torch.Generator().manual_seed(seed)).pow(3).tolist())
+    best = -math.inf
+    for steps in range(1, 8):
+        [found] = beam_search(net, tokens(1, 1), steps, width, alpha=alpha, n_best=width)
+        [first] = beam_search(net, tokens(1, 1), steps, width, alpha=alpha)
+        assert first[0] == found[0], "where a search stops decides nothing"
+        ended = [h.score for h in found if h.ended]
+        if len(ended) == len(found):  # no output that was cut off stands in the way
+            assert ended[0] >= best - 1e-12
+            best = ended[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_log_probabilities_are_summed_in_more_than_half_precision(dtype, alpha):
+    """400 tokens: from 256 on bfloat16 counts no further, and a sum of −700 takes no −2.2 to the digit."""
+    torch.manual_seed(0)
+    table = torch.rand(12, 12) + 0.5
+    table[:, END] = 1e-6
+    net, steps = Chain(table.tolist(), dtype), 400
+    logits = net.logits.detach().double().log_softmax(-1)
+    for h in (*greedy(net, tokens(1, 1), steps), *beam_search(net, tokens(1, 1), steps, 3, alpha=alpha)[0]):
+        assert len(h.tokens) == steps
+        exact = sum(logits[a, b].item() for a, b in itertools.pairwise([START, *h.tokens]))
+        assert h.log_probability == pytest.approx(exact, rel=1e-5)
+    assert h.score == pytest.approx(exact / steps**alpha, rel=1e-5)
 
 
 def test_a_beam_can_find_what_greedy_misses():

@@ -10,9 +10,9 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rnncourse import selective
 from rnncourse.ssm import (
     Mamba,
+    selective,
     selective_scan,
     selective_scan_sequential,
 )
@@ -66,6 +66,16 @@ def test_selective_scan_gradient_is_that_of_finite_differences(monkeypatch):
         arguments = [t.requires_grad_() for t in selective_arguments(1, 3, 2, 2)]
         arguments[fixed] = [t.detach() for t in arguments[fixed]]
         assert gradgradcheck(lambda *args: selective_scan(*args, return_state=True), arguments)
+
+
+def test_a_second_derivative_goes_through_each_input_once():
+    """As in Mamba, delta is made from u: its part of the gradient must not count in u's own as well."""
+    x, (_, _, A, B, C, *_) = randn(2, 5, 3).requires_grad_(), selective_arguments(T=5)
+    results = []
+    for scan in (selective_scan, selective_scan_sequential):
+        (first,) = torch.autograd.grad(scan(x, F.softplus(x), A, B, C).sin().sum(), x, create_graph=True)
+        results.append((first, *torch.autograd.grad(first.square().sum(), x)))
+    torch.testing.assert_close(*results)
 
 
 def test_float32_selective_scan_is_exact_to_rounding():

@@ -7,6 +7,7 @@ import pickle
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad, gradgradcheck
 
 from rnncourse.linear import linear_attention, linear_attention_recurrent, linear_attention_step, minGRU, minLSTM
 from rnncourse.recurrence import LanguageModel, sample
@@ -156,6 +157,82 @@ def test_compiled_modules_give_the_same():
             close(ours, theirs, 1e-11)
 
 
+def loss(layer):
+    """A function of x and the parameters (one tensor) to one number, with the state in it; and the parameters."""
+    names, parameters = zip(*layer.named_parameters(), strict=True)
+    sizes = [p.numel() for p in parameters]
+
+    def function(x, every):
+        shaped = [e.view(p.shape) for e, p in zip(every.split(sizes), parameters, strict=True)]
+        y, state = torch.func.functional_call(layer, dict(zip(names, shaped, strict=True)), (x,))
+        parts = [y, *(torch.view_as_real(s) if s.is_complex() else s for s in flat(state))]
+        return torch.cat([part.flatten() for part in parts]).sin().sum()
+
+    return function, torch.cat([p.detach().flatten() for p in parameters])
+
+
+def test_transforms_of_torch_func(layer):
+    function, every = loss(layer)
+    x = randn(2, 9, 4)
+    inputs = x.clone().requires_grad_(), every.clone().requires_grad_()
+    expected = torch.autograd.grad(function(*inputs), inputs)
+    for transform in (torch.func.grad, torch.func.jacrev):
+        torch.testing.assert_close(transform(function, (0, 1))(x, every), expected, rtol=1e-9, atol=1e-10)
+    tangents = randn(*x.shape, seed=1), randn(*every.shape, seed=2)
+    slope = sum((g * t).sum() for g, t in zip(expected, tangents, strict=True))
+    for value in (torch.func.jvp(function, (x, every), tangents)[1], forward_mode(function, (x, every), tangents)):
+        torch.testing.assert_close(value, slope, rtol=1e-9, atol=1e-10)
+    many = torch.stack([x, 2 * x])
+    batched = torch.func.vmap(function, (0, None))(many, every)
+    torch.testing.assert_close(batched, torch.stack([function(one, every) for one in many]), rtol=1e-9, atol=1e-10)
+
+
+def forward_mode(function, arguments, tangents):
+    with forward_ad.dual_level():
+        duals = [forward_ad.make_dual(a, t) for a, t in zip(arguments, tangents, strict=True)]
+        return forward_ad.unpack_dual(function(*duals)).tangent
+
+
+def test_second_derivatives_and_vectorised_jacobians(layer):
+    """Each input of a scan is made from x: a derivative must go through each once."""
+    x, jacobian = randn(1, 5, 4).requires_grad_(), torch.autograd.functional.jacobian
+    assert gradgradcheck(lambda x: layer(x)[0], x, atol=1e-4)
+    plain = jacobian(lambda x: layer(x)[0], x)
+    for strategy in ("reverse-mode", "forward-mode"):
+        vectorised = jacobian(lambda x: layer(x)[0], x, vectorize=True, strategy=strategy)
+        torch.testing.assert_close(vectorised, plain, rtol=1e-9, atol=1e-10)
+
+
+def test_exported_program(layer):
+    x = randn(2, 9, 4)
+    program = torch.export.export(layer, (x,)).module()
+    for given in (x, -2 * x):
+        for got, expected in zip(flat(program(given)), flat(layer(given)), strict=True):
+            close(got, expected, 1e-12)
+    ours, theirs = (torch.autograd.grad(m(x)[0].sin().sum(), list(m.parameters())) for m in (layer, program))
+    for got, expected in zip(theirs, ours, strict=True):
+        close(got, expected, 1e-10)
+
+
+@pytest.mark.parametrize("T", [1, 300])
+def test_meta_device(layer, T):
+    """Shapes without numbers. A tensor that a module makes on the CPU of its own accord would be refused here."""
+    x = randn(2, T, 4)
+    there = copy.deepcopy(layer).to("meta")
+    expected, got = flat(layer(x)), flat(there(x.to("meta").requires_grad_()))
+    assert [(t.shape, t.dtype) for t in got] == [(t.shape, t.dtype) for t in expected] and all(t.is_meta for t in got)
+    got[0].sum().backward()
+    assert [p.grad.shape for p in there.parameters()] == [p.shape for p in layer.parameters()]
+    y, state = there.step(x[:, 0].to("meta"), there(x.to("meta"))[1])
+    assert y.is_meta and all(t.is_meta for t in flat(state))
+
+
+def test_made_on_meta():
+    for kind in (S4D, Mamba, minGRU, minLSTM):
+        module = kind(4, 6, device="meta")
+        assert all(p.is_meta for p in module.parameters()) and module(torch.zeros(2, 5, 4, device="meta"))[0].is_meta
+
+
 @pytest.mark.parametrize("kind", [S4D, Mamba, lambda width: minGRU(width, 6), lambda width: minLSTM(width, 6)])
 def test_a_language_model_takes_any_of_them(kind):
     torch.manual_seed(0)
@@ -228,11 +305,11 @@ BAD = [
     ("q: got dtype torch.int64", linear_attention, (Q.long(), Q.long(), Q)),
     ("k: got shape (2, 4, 3), expected a tensor of shape (2, 5, 3)", linear_attention, (Q, Q[:, :4], Q)),
     ("v: got shape (2, 4, 3), expected a tensor of shape (2, 5, 3)", linear_attention_recurrent, (Q, Q, Q[:, :4])),
-    ("state: got a tuple of (shape (2, 3, 3)), expected two", linear_attention_recurrent, (Q, Q, Q, (Q[:, :3],))),
-    ("state[1]: got shape (2, 5, 3), expected", linear_attention_recurrent, (Q, Q, Q, (Q[:, :3], Q))),
+    ("state: got a tuple of (shape (2, 3, 3)), expected three", linear_attention_recurrent, (Q, Q, Q, (Q[:, :3],))),
+    ("state[1]: got shape (2, 5, 3), expected", linear_attention_recurrent, (Q, Q, Q, (Q[:, :3], Q, Q[:, 0]))),
     ("state[0]: got shape (2, 3), expected a tensor of shape (2, 3, 3)", linear_attention_step,
-     (Q[:, 0], Q[:, 0], Q[:, 0], (Q[:, 0], Q[:, 0]))),
-    ("q: got shape (3,), expected", linear_attention_step, (Q[0, 0], Q[:, 0], Q[:, 0], (Q[:, :3], Q[:, 0]))),
+     (Q[:, 0], Q[:, 0], Q[:, 0], (Q[:, 0],) * 3)),
+    ("q: got shape (3,), expected", linear_attention_step, (Q[0, 0], Q[:, 0], Q[:, 0], (Q[:, :3], Q[:, 0], Q[:, 0]))),
     ("x_t: got shape (3,), expected two dimensions", ssm_step, (B[:, 0], A, A, A, A, A)),
     ("h_prev: got shape (3, 3), expected a tensor of shape (2, 3)", ssm_step, (B.T, A, A, A, C, C)),
     ("B_bar: got shape (3, 2), expected a tensor of shape (3, 3)", ssm_step, (B.T, A, A, B, C, C)),

@@ -398,3 +398,20 @@ def test_cuda_trains_and_resumes(tmp_path):
     assert next(resumed.parameters()).is_cuda
     assert history.loss == pytest.approx(expected.loss, rel=1e-5)
     assert parameters(resumed) == pytest.approx(parameters(whole), abs=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("classes", [True, False])
+def test_a_mean_loss_has_more_than_half_precision(dtype, classes):
+    """Of outputs in half precision, the loss is what these numbers give: to 5 digits, not 2."""
+    generator = torch.Generator().manual_seed(0)
+    if classes:
+        outputs = (4 * torch.randn(16, 40, 9, generator=generator)).to(dtype)
+        targets = torch.randint(9, (16, 40), generator=generator)
+        exact = F.cross_entropy(outputs.double().flatten(0, 1), targets.flatten())
+    else:
+        outputs, targets = (torch.randn(16, 40, generator=generator).to(dtype) for _ in range(2))
+        exact = F.mse_loss(outputs.double(), targets.double())
+    value = supervised_loss(lambda x: x, Batch(outputs.requires_grad_(), targets))
+    value.backward()
+    assert value.item() == pytest.approx(exact.item(), rel=1e-5) and outputs.grad.dtype == dtype

@@ -11,12 +11,14 @@ import socket
 import struct
 import sys
 import time
+from collections import Counter
 
 import numpy as np
 
 MAX_BYTES = 64 << 20  # of one message
 MAX_DEPTH = 32
 MAX_INT_BYTES = 1 << 16
+MAX_ALIKE = 64  # keys of one hash in a dictionary; honest numbers have two, -1 and -2
 
 _ARRAY = re.compile(r"\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]|[<>]c(8|16)|[<>]U[1-9][0-9]{0,3}")
 _TENSOR = [
@@ -188,9 +190,13 @@ class _Reader:
             items = [self.value(depth - 1, resolve) for _ in range(self.items())]
             return items if tag == b"l" else tuple(items)
         if tag == b"d":
-            return {
-                self.value(depth - 1, resolve): self.value(depth - 1, resolve) for _ in range(self.items())
-            }
+            pairs = [
+                (self.value(depth - 1, resolve), self.value(depth - 1, resolve)) for _ in range(self.items())
+            ]
+            alike = max(Counter(hash(key) for key, _ in pairs).values(), default=0)
+            if alike > MAX_ALIKE:  # each would be compared with each
+                raise Malformed(f"{alike} keys of one hash")
+            return dict(pairs)
         if tag in b"ag":
             dtype, shape, data = self.array()
             if not _ARRAY.fullmatch(dtype):

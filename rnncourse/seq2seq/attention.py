@@ -18,8 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rnncourse.bptt import once_differentiable
 from rnncourse.fast import sigmoid_backward
+from rnncourse.modes import by_hand, known, plain_where_needed
 
 
 def tanh_scores(query: Tensor, keys: Tensor, v: Tensor) -> Tensor:
@@ -45,7 +45,11 @@ def additive_scores(query: Tensor, keys: Tensor, v: Tensor) -> Tensor:
     and errors as in `tanh_scores`.
     """
     _check_scores(query, keys, v)
-    return AdditiveScores.apply(query, keys, v)
+    return by_hand(AdditiveScores, _plain, query, keys, v)
+
+
+def _plain(query, keys, v):
+    return torch.sigmoid(2 * query[:, None] + 2 * keys) @ (2 * v)
 
 
 class AdditiveScores(torch.autograd.Function):
@@ -54,13 +58,14 @@ class AdditiveScores(torch.autograd.Function):
     @staticmethod
     def forward(ctx, query, keys, v):
         s = torch.add(2 * query[:, None], keys, alpha=2).sigmoid_()  # (B, S, A): σ(2q + 2k)
-        ctx.save_for_backward(s, v)
+        ctx.save_for_backward(query, keys, v, s)
+        ctx.options = ()
         return s @ (2 * v)
 
     @staticmethod
-    @once_differentiable
+    @plain_where_needed(_plain)
     def backward(ctx, de):
-        s, v = ctx.saved_tensors
+        _, _, v, s = ctx.saved_tensors
         dv = 2 * torch.mv(s.flatten(0, 1).T, de.flatten())
         dkeys = de[..., None] * (4 * v)  # (B, S, A)
         sigmoid_backward(dkeys, s, out=dkeys)
@@ -112,11 +117,13 @@ class AdditiveAttention(nn.Module):
         if annotations.dim() != 3 or annotations.shape[1] == 0 or annotations.shape[2] != self.key_size:
             got = tuple(annotations.shape)
             raise ValueError(f"annotations: got {got}, expected (B, S, {self.key_size}) with S of at least 1")
+        if annotations.is_complex():
+            raise ValueError(f"annotations: got dtype {annotations.dtype}, expected a real one: a softmax needs an order")
         if padding is not None:
             if padding.shape != annotations.shape[:2] or padding.dtype != torch.bool:
                 got = f"{tuple(padding.shape)} of {padding.dtype}"
                 raise ValueError(f"padding: got {got}, expected {tuple(annotations.shape[:2])} of torch.bool")
-            if padding.all(1).any():
+            if known(padding) and padding.all(1).any():
                 raise ValueError("padding: got a source that is padding alone, expected at least one token in each")
             annotations = annotations.masked_fill(padding[..., None], 0)  # 0 · NaN would be NaN
         return Memory(annotations, self.W_k(annotations), padding)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.layers import Recurrent, check_lengths, padding_mask
+from rnncourse.modes import known
 from rnncourse.seq2seq.attention import AdditiveAttention, Memory
 
 
@@ -51,7 +52,7 @@ class Encoder(nn.Module):
         B, S = tokens.shape
         h, _ = self.rnn(self.embedding(tokens), None, lengths)  # (B, S, K)
         H = self.rnn.hidden_size
-        ends = torch.full((B,), S) if lengths is None else check_lengths(lengths, B, S)
+        ends = h.new_full((B,), S, dtype=torch.long) if lengths is None else check_lengths(lengths, B, S)
         forward_last = h[torch.arange(B, device=h.device), ends.to(h.device) - 1, :H]  # (B, H)
         return h, torch.cat([forward_last, h[:, 0, H:]], -1)  # a backward direction ends at the first step
 
@@ -172,5 +173,5 @@ def _check_tokens(name, tokens, V):
     if tokens.dim() != 2 or tokens.shape[1] == 0 or tokens.is_floating_point() or tokens.dtype == torch.bool:
         got = f"{tuple(tokens.shape)} of {tokens.dtype}"
         raise ValueError(f"{name}: got shape {got}, expected (B, at least 1) of integers")
-    if tokens.numel() and not (tokens.min() >= 0 and tokens.max() < V):
+    if tokens.numel() and known(tokens) and not (tokens.min() >= 0 and tokens.max() < V):
         raise ValueError(f"{name}: got {tokens.min()} to {tokens.max()}, expected 0 to {V - 1} = vocab_size − 1")

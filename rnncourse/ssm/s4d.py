@@ -17,11 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnncourse.ssm.scan import check, check_sequence, check_size, check_step, describe
+from rnncourse.modes import without_autocast
+from rnncourse.ssm.scan import check, check_precision, check_sequence, check_size, check_step, describe
 
 
 def causal_convolution(K: Tensor, x: Tensor) -> Tensor:
     """y_t = Σ_l K_l x_{t-l}, l = 0 … t, over the last dimension, by FFT.
+
+    An FFT sees the sequence as a whole: each y_t has an error of about ε log₂(2T) ‖K‖ ‖x‖, with the norms over all T
+    steps and ε the dtype's precision, however small K and x are up to t. So an x of 1e8 moves earlier outputs too, in
+    float32 by some units; a loop or a scan has no such error. What isn't finite in x is kept out of the FFT: it makes
+    y NaN from its step on, and no output before.
 
     Args:
         K, x: (…, T), real, of one dtype; what stands before T is broadcast, so that one kernel serves a batch.
@@ -30,17 +36,33 @@ def causal_convolution(K: Tensor, x: Tensor) -> Tensor:
         y: (…, T).
 
     Raises:
-        ValueError: T or the dtypes differ, or are not real floating point.
+        ValueError: T or the dtypes differ, or are not float32 or float64.
     """
     for name, tensor in {"K": K, "x": x}.items():
         if not isinstance(tensor, Tensor) or tensor.dim() == 0 or not tensor.is_floating_point():
             raise ValueError(f"{name}: got {describe(tensor)}, expected real floating point numbers (…, T)")
+        check_precision(tensor, name, real=True)
     T = x.shape[-1]
     check(K, "K", (*K.shape[:-1], T), x, "of x")
-    if x.numel() == 0:  # which MKL's FFT refuses
+    if x.numel() == 0 or K.numel() == 0:  # which MKL's FFT refuses
         return K * x
+    poison = (0 * x.detach()).cumsum(-1)  # 0, and NaN from the first step on where x isn't finite
+    x = x.nan_to_num(0, 0, 0)
     # FFT convolves on a circle: on one of length 2T the end does not reach the start
-    return torch.fft.irfft(torch.fft.rfft(K, 2 * T) * torch.fft.rfft(x, 2 * T), 2 * T)[..., :T]
+    return torch.fft.irfft(torch.fft.rfft(K, 2 * T) * torch.fft.rfft(x, 2 * T), 2 * T)[..., :T] + poison
+
+
+def zero_order_hold(z: Tensor) -> Tensor:
+    """(exp(z) − 1)/z, and its limit 1 at z = 0: what an input that is held for a step adds, elementwise.
+
+    Near 0 by its series: there the quotient's derivative is the difference of two large numbers, and at 0 it is 0/0.
+    Elsewhere not by expm1, whose derivative torch takes as expm1(z) + 1, which rounds a small exp(z) away.
+    """
+    small = z.detach().abs() < 0.25
+    series, near, far = torch.ones_like(z), z.masked_fill(~small, 0), z.masked_fill(small, 1)
+    for k in range(12, 1, -1):  # 1 + z/2 (1 + z/3 (1 + …)); what is left out is below 0.25¹²/13!
+        series = 1 + near / k * series
+    return torch.where(small, series, (torch.exp(far) - 1) / far)
 
 
 def s4d_kernel_direct(c: Tensor, z: Tensor, T: int) -> Tensor:
@@ -159,9 +181,10 @@ class S4D(nn.Module):
 
     def discrete(self) -> tuple[Tensor, Tensor, Tensor]:
         """z = dt A, so that Ā = exp(z), B̄, and C, complex (H, N/2) each."""
-        A = torch.complex(-self.log_A_real.exp(), self.A_imag)
-        z = self.log_dt.exp()[:, None] * A
-        return z, torch.expm1(z) / A, torch.view_as_complex(self.C)
+        check_precision(self.D, "parameters", real=True)
+        dt = self.log_dt.exp()[:, None]  # (H, 1)
+        z = dt * torch.complex(-self.log_A_real.exp(), self.A_imag)
+        return z, dt * zero_order_hold(z), torch.view_as_complex(self.C)
 
     def step(self, u_t: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """One step of generation: u_t (B, H) and the state, None for zeros, to y_t (B, H) and the next state."""
@@ -174,7 +197,7 @@ class S4D(nn.Module):
     def forward(self, u: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         u = check_sequence(u, "u", self.d_model, self.D)
         T = u.shape[1]
-        with torch.autocast(u.device.type, enabled=False):  # products in half precision would not do
+        with without_autocast(u):  # products in half precision would not do
             z, B_bar, C = self.discrete()
             low, high = _powers(z, T)  # (H, N/2, M), (H, N/2, I)
             y = causal_convolution(_weighted_sum(C * B_bar, low, high)[..., :T], u.mT)  # (B, H, T)

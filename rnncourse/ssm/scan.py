@@ -22,6 +22,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from rnncourse.modes import autocast_dtype, by_hand, run_eagerly, transforming
+
 
 def linear_scan_sequential(a: Tensor, b: Tensor, h0: Tensor | None = None, reverse: bool = False) -> Tensor:
     """h_t = a_t h_{t-1} + b_t step by step: the plain loop that `linear_scan` computes faster.
@@ -58,8 +60,11 @@ def linear_scan(a: Tensor, b: Tensor, h0: Tensor | None = None, reverse: bool = 
     h0 = _check_linear(a, b, h0)
     B, T = b.shape[:2]
     D = b.shape[2:].numel()
-    h = run_eagerly(LinearScan.apply)(a.reshape(B, T, D), b.reshape(B, T, D), h0.reshape(B, D), reverse)
-    return h.view(b.shape)
+    return run_eagerly(_scan)(a.reshape(B, T, D), b.reshape(B, T, D), h0.reshape(B, D), reverse).view(b.shape)
+
+
+def _scan(*args):
+    return by_hand(LinearScan, linear_scan_sequential, *args, conjugates=True)
 
 
 class LinearScan(torch.autograd.Function):
@@ -78,28 +83,28 @@ class LinearScan(torch.autograd.Function):
         a, h0, h = ctx.saved_tensors
         T, reverse = h.shape[1], ctx.reverse
         # In the order of the scan: its first step, all but the last, all but the first, its last
-        first, head, tail, last = slice(0, 1), slice(0, T - 1), slice(1, T), slice(T - 1, T)
+        first, head, tail, last = 0, slice(0, T - 1), slice(1, T), T - 1
         if reverse:
             first, head, tail, last = last, tail, head, first
         a, h, h0 = a.conj(), h.conj(), h0.conj()
-        da, db_last = None, dh[:, last].squeeze(1)
-        if torch.is_grad_enabled():  # these gradients are to be differentiated again
-            db = dh[:, last]
+        da, db_last = None, dh.select(1, last)
+        if torch.is_grad_enabled() or transforming(dh):  # these gradients are to be differentiated again, or are many
+            db = db_last[:, None]
             if T > 1:
-                db = [LinearScan.apply(a[:, tail], dh[:, head], db_last, not reverse), db]
+                db = [_scan(a[:, tail], dh[:, head], db_last, not reverse), db]
                 db = torch.cat(db[::-1] if reverse else db, 1)  # db_t = dh_t + a_{t+1} db_{t+1}
             if ctx.needs_input_grad[0]:
-                da = [db[:, first] * h0[:, None], db[:, tail] * h[:, head]]
+                da = [(db.select(1, first) * h0)[:, None], db[:, tail] * h[:, head]]
                 da = torch.cat(da[::-1] if reverse else da, 1)  # da_t = db_t h_{t-1}
         else:  # the same, in place
             db = torch.empty_like(h)
-            db[:, last] = dh[:, last]
+            db[:, last] = db_last
             scan_into(db[:, head], a[:, tail].resolve_conj(), dh[:, head], db_last, not reverse)
             if ctx.needs_input_grad[0]:
                 da = torch.empty_like(h)
-                torch.mul(db[:, first], h0[:, None], out=da[:, first])
+                torch.mul(db[:, first], h0, out=da[:, first])
                 torch.mul(db[:, tail], h[:, head], out=da[:, tail])
-        return da, db, (db[:, first] * a[:, first]).squeeze(1), None
+        return da, db, db.select(1, first) * a.select(1, first), None
 
 
 # Elements that one operation handles on each thread: with fewer Python's overhead counts, and torch leaves threads idle
@@ -134,7 +139,7 @@ def _scan_chunks(out, a, b, h, reverse, K):
     for a_i, b_i in zip(a_steps[1:], b_steps[1:], strict=True):
         product.mul_(a_i)
         torch.addcmul(b_i, a_i, end, out=end)
-    if not product.sum().isfinite():
+    if not product.is_meta and not product.sum().isfinite():
         return False  # many |a| > 1: their product has overflowed, the states need not
 
     start = torch.empty_like(end)  # (B, K, D), the state that enters each chunk
@@ -157,11 +162,6 @@ def sweep(out, a, b, h: Tensor):
     """The loop: h_t = a_t h_{t-1} + b_t into out_t, over tensors or lists of steps, from the state h before the first."""
     for out_t, a_t, b_t in zip(out, a, b, strict=True):
         h = torch.addcmul(b_t, a_t, h, out=out_t)
-
-
-def run_eagerly(function: Callable) -> Callable:
-    """The function, kept out of torch.compile's graph: unrolled there, a loop over time takes minutes to compile."""
-    return torch.compiler.disable(function) if torch.compiler.is_compiling() else function
 
 
 def compose_affine(left: tuple[Tensor, Tensor], right: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -284,7 +284,7 @@ def check_sequence(x, name: str, width: int, weight: Tensor) -> Tensor:
     """
     if not isinstance(x, Tensor) or x.dim() != 3 or x.shape[1] == 0 or x.shape[2] != width:
         raise ValueError(f"{name}: got {describe(x)}, expected (B, T, {width}) with at least one step")
-    if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
+    if x.is_floating_point() and autocast_dtype(x) is not None:
         x = x.to(weight.dtype)
     check(x, name, x.shape, weight, "of the parameters")
     return x
@@ -295,6 +295,14 @@ def check_step(x_t, name: str, width: int) -> Tensor:
     if not isinstance(x_t, Tensor) or x_t.dim() != 2 or x_t.shape[1] != width:
         raise ValueError(f"{name}: got {describe(x_t)}, expected (B, {width})")
     return x_t[:, None]
+
+
+def check_precision(tensor: Tensor, name: str, real: bool = False):
+    """Raise ValueError for half precision, which FFT and matrix exponential don't have; with real also for complex."""
+    allowed = (torch.float32, torch.float64) if real else (torch.float32, torch.float64, torch.complex64, torch.complex128)
+    if tensor.dtype not in allowed:
+        expected = "float32 or float64" if real else "single or double precision"
+        raise ValueError(f"{name}: got dtype {tensor.dtype}, expected {expected}")
 
 
 def check_size(value, name: str):

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnncourse.ssm.scan import check, check_sequence, check_size, check_step, describe, run_eagerly, sweep
+from rnncourse.modes import by_hand, plain_where_needed, run_eagerly, without_autocast
+from rnncourse.ssm.scan import check, check_sequence, check_size, check_step, describe, sweep
 
 
 def selective_scan_sequential(u, delta, A, B, C, D=None, h0=None, return_state=False):
@@ -56,13 +57,18 @@ def selective_scan(u, delta, A, B, C, D=None, h0=None, return_state=False):
     Source: Gu and Dao (2023), algorithm 2; section 3.3.2 for recomputing. B̄ = Δ B is Euler's rule, as in their code.
     """
     h0 = _check(u, delta, A, B, C, D, h0)
-    y, h = run_eagerly(SelectiveScan.apply)(u, delta, A.mT.contiguous(), B, C, h0.mT)
+    y, h = run_eagerly(by_hand)(SelectiveScan, _plain, u, delta, A.mT.contiguous(), B, C, h0.mT)
     y = y if D is None else y + D * u
     return (y, h.mT) if return_state else y
 
 
 # Elements (steps, B, N, D) of a chunk for each thread: its few buffers should stay in the processor's cache
 BUFFER_ELEMENTS = 2**19
+
+
+def _plain(u, delta, A, B, C, h0):
+    y, h = selective_scan_sequential(u, delta, A.mT, B, C, None, h0.mT, return_state=True)
+    return y, h.mT
 
 
 class SelectiveScan(torch.autograd.Function):
@@ -76,7 +82,7 @@ class SelectiveScan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, u, delta, A, B, C, h0):
-        with torch.autocast(u.device.type, enabled=False):  # its matrix products in half precision would not do
+        with without_autocast(u):  # its matrix products in half precision would not do
             K = _pieces_side_by_side(u, A)
             chunks = Chunks(u, delta, A, B, K)
             C_, (y, y_) = chunks.cut(C), chunks.empty(u)
@@ -90,18 +96,14 @@ class SelectiveScan(torch.autograd.Function):
                 h = chunks.states(starts)
                 y_[i] = (C_[i][..., None, :] @ h[1:]).squeeze(3)  # y_t = Σ_n C_t h_t
         ctx.save_for_backward(u, delta, A, B, C, h0, between)
-        ctx.K = K
+        ctx.K, ctx.options = K, ()
         return y[:, : u.shape[1]], between[-1].clone()
 
     @staticmethod
+    @plain_where_needed(_plain)
     def backward(ctx, dy, dh):
-        u, delta, A, B, C, h0, between = ctx.saved_tensors
-        if torch.is_grad_enabled():  # this gradient is to be differentiated again
-            y, h = selective_scan_sequential(u, delta, A.mT, B, C, None, h0.mT, return_state=True)
-            wanted = [x for x, needed in zip(ctx.saved_tensors, ctx.needs_input_grad, strict=False) if needed]
-            gradients = iter(torch.autograd.grad((y, h.mT), wanted, (dy, dh), create_graph=True))
-            return tuple(next(gradients) if needed else None for needed in ctx.needs_input_grad)
-        with torch.autocast(u.device.type, enabled=False):
+        u, delta, A, B, C, _, between = ctx.saved_tensors
+        with without_autocast(u):
             K = ctx.K
             chunks = Chunks(u, delta, A, B, K)
             dy, C_, dA = chunks.cut(dy), chunks.cut(C), torch.zeros_like(A)
@@ -264,6 +266,8 @@ class Mamba(nn.Module):
 
     def forward(self, x: Tensor, state=None):
         x = check_sequence(x, "x", self.d_model, self.D)
+        if not x.is_floating_point():
+            raise ValueError(f"x: got dtype {x.dtype}, expected a real floating point one")
         h, inputs = self._check_state(state, x)
         u, gate = self.in_proj(x).chunk(2, -1)  # (B, T, inner) each
         inputs = torch.cat([inputs, u.mT.to(inputs.dtype)], 2)  # (B, inner, d_conv − 1 + T)

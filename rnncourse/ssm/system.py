@@ -18,8 +18,9 @@ Sources: Gu, Dao, Ermon, Rudra, Ré, "HiPPO: recurrent memory with optimal polyn
 import torch
 from torch import Tensor, nn
 
-from rnncourse.ssm.s4d import causal_convolution
-from rnncourse.ssm.scan import associative_scan, check, check_sequence, check_size, check_step, describe
+from rnncourse.modes import known, without_autocast
+from rnncourse.ssm.s4d import causal_convolution, zero_order_hold
+from rnncourse.ssm.scan import associative_scan, check, check_precision, check_sequence, check_size, check_step, describe
 
 
 def hippo_legs(N: int, device=None, dtype=None) -> tuple[Tensor, Tensor]:
@@ -74,6 +75,7 @@ def discretize(A: Tensor, B: Tensor, dt, method: str = "zoh", diagonal: bool = F
         raise ValueError(f"method: got {method!r}, expected one of zoh, {', '.join(ALPHA)}")
     if not isinstance(A, Tensor) or A.dim() == 0 or not (A.is_floating_point() or A.is_complex()):
         raise ValueError(f"A: got {describe(A)}, expected floating point or complex numbers of at least one dimension")
+    check_precision(A, "A")
     if not diagonal:
         check(A, "A", (A.shape[-1],) * 2, A, "of A")
     M = B.shape[1] if isinstance(B, Tensor) and B.dim() == 2 else "M"
@@ -82,7 +84,7 @@ def discretize(A: Tensor, B: Tensor, dt, method: str = "zoh", diagonal: bool = F
     if dt.numel() != 1 and not (diagonal and dt.shape == A.shape[:-1]):
         rows = f" or {tuple(A.shape[:-1])}" if diagonal else ""
         raise ValueError(f"dt: got {describe(dt)}, expected one number{rows}")
-    if not bool((dt > 0).all()):
+    if known(dt) and not bool((dt > 0).all()):
         raise ValueError(f"dt: got {dt.min().item()}, expected a step above 0")
     dt = dt.reshape(()) if dt.numel() == 1 else dt
     return _discretize_diagonal(A, B, dt, method) if diagonal else _discretize_dense(A, B, dt, method)
@@ -104,9 +106,7 @@ def _discretize_diagonal(A, B, dt, method):
     dt = dt[..., None]  # () → (1), (…) → (…, 1)
     z = dt * A  # (…, N)
     if method == "zoh":
-        # B̄ = (exp(z) − 1)/z dt B, and its limit dt B where z = 0; the inner `where` keeps 0/0 out of the gradient too
-        nonzero = torch.where(z == 0, 1, z)
-        return torch.exp(z), torch.where(z == 0, 1, torch.expm1(nonzero) / nonzero) * dt * B
+        return torch.exp(z), zero_order_hold(z) * dt * B
     alpha = ALPHA[method]
     return (1 + (1 - alpha) * z) / (1 - alpha * z), dt * B / (1 - alpha * z)
 
@@ -200,18 +200,19 @@ class LinearSSM(nn.Module):
 
     def discrete(self) -> tuple[Tensor, Tensor]:
         """Ā (N, N) and B̄ (N, M) for the present parameters."""
+        check_precision(self.A, "A")
         return _discretize_dense(self.A, self.B, self.log_dt.exp(), self.method)
 
     def step(self, x_t: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """One step of generation: x_t (B, M) and the state (B, N), None for zeros, to y_t (B, P) and the next state."""
         x_t = check_sequence(check_step(x_t, "x_t", self.B.shape[1]), "x_t", self.B.shape[1], self.B)[:, 0]
-        with torch.autocast(x_t.device.type, enabled=False):
+        with without_autocast(x_t):
             return ssm_step(x_t, self._check_state(h, x_t), *self.discrete(), self.C, self.D)
 
     def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
         x = check_sequence(x, "x", self.B.shape[1], self.B)
         run = self._check_mode()
-        with torch.autocast(x.device.type, enabled=False):  # powers of Ā need the precision of the parameters
+        with without_autocast(x):  # powers of Ā need the precision of the parameters
             return run(x, self._check_state(h0, x), *self.discrete())
 
     def _recurrent(self, x, h, A_bar, B_bar):

@@ -28,7 +28,8 @@ HONEST = {
 }
 
 DOUBLE_VISIBLE = (
-    "assert double(2) == 4, 'twice two'\nx = np.ones(3)\nassert (double(x) == 2).all()\nassert (x == 1).all(), 'x was changed'"
+    "assert double(2) == 4, 'twice two'\nx = np.ones(3)\nassert np.array_equal(double(x), [2, 2, 2])\n"
+    "assert (x == 1).all(), 'x was changed'"
 )
 DOUBLE_HIDDEN = """# Hidden test, 2 points: other numbers.
 ### BEGIN HIDDEN TESTS

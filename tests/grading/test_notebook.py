@@ -5,7 +5,8 @@ import json
 import nbformat
 import pytest
 
-from rnncourse.grading.judge.notebook import MAX_CELLS, Lab, Raw, Unreadable, parse
+from rnncourse.grading.judge.notebook import Lab
+from rnncourse.grading.judge.submitted import MAX_CELLS, Raw, Unreadable, parse
 from tests.grading.course import HONEST, lab
 
 LAB = Lab(lab())
@@ -85,3 +86,61 @@ def test_bytes_that_are_no_notebook_are_refused_with_a_reason(data, why):
 def test_malformed_cells_are_passed_over():
     cells = [None, 3, {"source": 5}, {"metadata": 7, "source": ["a", 1, "b"], "cell_type": "code"}]
     assert parse(json.dumps({"cells": cells}).encode()) == [Raw("code", "", "", "ab")]
+
+
+def old(version, sheets, **more):
+    return json.dumps({"nbformat": version, "nbformat_minor": 0, "metadata": {}, "worksheets": sheets, **more}).encode()
+
+
+def task(name, words, **more):
+    flags = {"grade_id": name, "solution": True}
+    return {"cell_type": "code", "metadata": {"nbgrader": flags}, "input": words, "outputs": [], "language": "python",
+            "collapsed": False, **more}  # fmt: skip
+
+
+PYOUT = {"output_type": "pyout", "text": ["1"], "prompt_number": 1}
+PYERR = {"output_type": "pyerr", "ename": "E", "evalue": "", "traceback": []}
+HEADING = {"cell_type": "heading", "level": 2, "source": ["My\n", "answer"], "metadata": {}}
+FORMATS = {
+    "two worksheets": old(3, [{"cells": [task("double", "a\n")]}, {"cells": [task("mean", ["b\n", "c"])]}]),
+    "an empty worksheet": old(3, [{"cells": []}, {"cells": [task("double", "a\n"), task("mean", "b\nc", prompt_number=3)]}]),
+    "a heading": old(3, [{"cells": [HEADING, task("double", "a\n"), task("mean", "b\nc")]}], orig_nbformat=2),
+    "input and source": old(3, [{"cells": [task("double", "a\n", source="no"), task("mean", "b\nc")]}]),
+    "pyout": old(3, [{"cells": [task("double", "a\n", outputs=[PYOUT]), task("mean", "b\nc", outputs=[PYERR])]}]),
+    "format 2, lines without ends": old(2, [{"cells": [task("double", ["a", ""]), task("mean", ["b", "c"])]}]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_old_notebook_is_read_as_nbformat_converts_it(name):
+    data = FORMATS[name]
+    theirs = nbformat.convert(nbformat.reader.reads(data.decode()), 4)
+    ours = parse(data)
+    assert [(raw.cell_type, raw.source) for raw in ours] == [(cell.cell_type, cell.source) for cell in theirs.cells]
+    assert [raw.source for raw in ours if raw.grade_id] == ["a\n", "b\nc"]
+
+
+@pytest.mark.parametrize("minor", range(6))
+def test_minor_versions_and_cells_without_ids_or_with_the_same_read_alike(minor):
+    nb = nbformat.from_dict(lab())
+    for number, cell in enumerate(nb.cells):
+        cell.metadata.get("nbgrader", {}).pop("schema_version", None)
+        if "nbgrader" in cell.metadata and minor < 4:
+            cell.metadata.nbgrader.schema_version = minor  # nbgrader's own has had four
+        if minor < 5:
+            cell.pop("id")
+        elif number:
+            cell.id = "same"
+        if "nbgrader" in cell.metadata and cell.metadata.nbgrader.solution:
+            cell.source = HONEST[cell.metadata.nbgrader.grade_id]
+    nb.nbformat_minor = minor
+    cells = LAB.rebuild(parse(json.dumps(nb).encode()))
+    assert {name: source(name, cells) for name in HONEST} == HONEST
+    assert not [cell for cell in cells if cell.added]
+
+
+def test_text_that_a_student_added_or_edited_is_kept_and_what_editors_change_is_not():
+    mine = [Raw("markdown", "", "", "My words."), Raw("raw", "", "", "raw"), Raw("markdown", "title", "", "# A small lab: me")]
+    assert [cell.source for cell in LAB.rebuild(mine) if cell.added] == ["My words.", "raw", "# A small lab: me"]
+    same = [Raw("markdown", "title", "", "# A small lab\r\n"), Raw("markdown", "", "", " ")]
+    assert not [cell for cell in LAB.rebuild(same) if cell.added]

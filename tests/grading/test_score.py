@@ -19,11 +19,15 @@ def worker():
     engine.close()
 
 
-def run(worker, answer, *tests, setup="import numpy as np\nimport torch", points=2, timeout=20, seed=1, forbid=(), files=None):
+STUB = "def f(x):\n    raise NotImplementedError"
+SETUP = "import numpy as np\nimport torch"
+
+
+def run(worker, answer, *tests, setup=SETUP, stub=STUB, points=2, timeout=20, seed=1, forbid=(), files=None):
     """What the tests say of an answer to the task `f`: their results."""
     cells = [
         new_code_cell(setup),
-        new_code_cell("def f(x):\n    raise NotImplementedError", metadata=meta("f", solution=True)),
+        new_code_cell(stub, metadata=meta("f", solution=True)),
         *[new_code_cell(t, metadata=meta(f"t{i}", grade=True, points=points)) for i, t in enumerate(tests)],
     ]
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
@@ -46,16 +50,89 @@ def test_points_are_earned_by_finishing(worker):
 @pytest.mark.parametrize(
     ("value", "earned"),
     [("0.5", 0.5), ("2", 2), ("7", 2), ("-1", 0), ("float('nan')", 0), ("float('inf')", 0), ("0", 0), ("np.float32(1.5)", 1.5),
-     ("0;", 2), ("None", 2), ("True", 2), ("'text'", 2)],
+     ("0;", 2), ("None", 2), ("True", 2), ("np.True_", 2), ("'text'", 2), ("f'{1}'", 2), ("torch.tensor(0.5)", 0.5),
+     ("torch.tensor(100.)", 2), ("np.array(1)", 1), ("__import__('fractions').Fraction(1, 2)", 0.5), ("False", 0),
+     ("np.False_", 0), ("torch.tensor(1) == 2", 0), ("f(2) == 5", 0)],
 )  # fmt: skip
 def test_the_last_value_is_partial_credit_within_the_points(worker, value, earned):
-    assert scores(worker, TWICE, f"assert f(2) == 4\n{value}") == [earned]
+    (result,) = run(worker, TWICE, f"assert f(2) == 4\n{value}")
+    assert (result.score, result.person) == (earned, "")
+
+
+@pytest.mark.parametrize(
+    "value", ["100j", "np.complex64(3)", "torch.tensor(2j)", "np.ones(1)", "torch.ones(2)", "[]", "()", "[2]", "{}", "f",
+              "object()", "str(f(2))", "...", "f('done')"],
+)  # fmt: skip
+def test_a_last_value_that_is_no_number_earns_nothing_and_a_person_is_told_what_came(worker, value):
+    (result,) = run(worker, TWICE, f"assert f(2) == 4\n{value}")
+    assert result.score == 0 and result.person.startswith("t0: the test ends with a value of type ")
+    assert result.person.endswith("let it end with the points, a real number, or with no value (;)")
 
 
 def test_a_scoring_process_that_dies_costs_no_other_submission_anything(worker):
     assert scores(worker, TWICE, "assert f(2) == 4", "import os\nif f(2) == 4:\n    os._exit(1)", "assert f(2) == 4") == [2]
     for _ in range(3):
         assert scores(worker, TWICE, "assert f(2) == 4") == [2]
+
+
+STUCK = {  # what C code makes of a value for longer than anyone waits
+    "a sum": ("return 10**13", "sum(range(f(2)))"),
+    "a power": ("return 10**9", "f(2) ** f(2)"),
+    "a set": ("return [i * (2**61 - 1) for i in range(400_000)]", "set(f(2))"),
+    "a set of tuples": ("return [(i * (2**61 - 1),) for i in range(400_000)]", "set(f(2))"),
+    "a cell of the lab": ("return 10**13", "n = sum(range(f(2)))"),
+}
+
+
+@pytest.mark.parametrize("form", STUCK)
+def test_a_test_that_nothing_interrupts_costs_itself_and_no_other(worker, form):
+    body, line = STUCK[form]
+    cells = [
+        new_code_cell(STUB, metadata=meta("f", solution=True)),
+        new_code_cell("assert f(1)", metadata=meta("t0", grade=True, points=1)),
+        new_code_cell(line, metadata={} if form == "a cell of the lab" else meta("t1", grade=True, points=1)),
+        new_code_cell("assert f(1) and n" if "n =" in line else "assert f(1)", metadata=meta("t2", grade=True, points=1)),
+        new_code_cell("assert f(1)", metadata=meta("t3", grade=True, points=1)),
+    ]
+    lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
+    answer = f"def f(x):\n    if x == 1:\n        return 1\n    {body}"
+    outcome = worker.run(lab.rebuild([Raw("code", "", "f", answer)]), timeout=1)
+    earned = {lab.cells[i].id: o.score for i, o in outcome.scores.items() if o.score is not None}
+    assert outcome.complete
+    assert earned == {"t0": 1, "t1": 0, "t2": 1, "t3": 1} if "n =" not in line else {"t0": 1, "t2": 0, "t3": 1}
+
+
+KEYS = {  # of one hash all
+    "numbers": "[i * (2**61 - 1) for i in range(200_000)]",
+    "tuples": "[(i * (2**61 - 1), 'x') for i in range(200_000)]",
+    "one number": "[1] * 200_000",
+    "zeros": "[0.0, -0.0, 0, False, 0j] * 40_000",
+}
+
+
+@pytest.mark.parametrize("where", ["call", "run"])
+@pytest.mark.parametrize("keys", KEYS)
+def test_keys_of_one_hash_hold_nobody(worker, keys, where):
+    """The process sends the bytes of such a dictionary, in an answer or among a cell's outputs, now and at each replay."""
+    answer = f"""
+import struct
+from rnncourse.grading.cell import student
+encode = student.encode
+keys = {KEYS[keys]}
+table = b"d" + struct.pack("<I", len(keys)) + b"".join(encode(key) + b"N" for key in keys)
+def lie(value, refer=None):
+    if value[1:2] == ("value",) and "{where}" == "call":
+        return b"t" + struct.pack("<I", 5) + encode(value[0]) + encode("value") + table + encode({{}}) + encode(None)
+    if value[1:2] == ("ran",) and "{where}" == "run":
+        return b"t" + struct.pack("<I", 3) + encode(value[0]) + encode("ran") + b"l" + struct.pack("<I", 1) + table
+    return encode(value, refer)
+student.encode = lie
+def f(x):
+    return 1
+"""
+    results = run(worker, answer, "f(1)", "assert np.ones(1) == 1")
+    assert results[0].score == 0
+    assert "keys of one hash" in results[0].message or where == "run"
 
 
 def test_an_engine_or_a_sandbox_that_dies_costs_no_submission_anything():
@@ -269,7 +346,8 @@ def inner():
     return f(g, SIZE)
 assert inner() == 8 and callable(f) and [f(g, i) for i in range(2)] == [1, 2]
 """
-    assert scores(worker, answer, test, setup="import numpy as np, torch\ndef helper(x):\n    return 2 * x") == [2]
+    setup, stub = "import numpy as np, torch\ndef helper(x):\n    return 2 * x", "SIZE = table = g = f = None"
+    assert scores(worker, answer, test, setup=setup, stub=stub) == [2]
 
 
 def test_a_function_can_be_taken_away_and_put_back(worker):
@@ -285,9 +363,9 @@ else:
     raise AssertionError("f does not use square")
 finally:
     square = kept
-assert f(3) == 5 and square(4) == 16
+assert f(3) == 5 and square(4) == 16 and kept(3) == 9
 """
-    assert scores(worker, answer, test) == [2]
+    assert scores(worker, answer, test, stub="square = f = None") == [2]
 
 
 def test_what_the_tests_bind_is_not_told_to_the_student(worker):
@@ -347,6 +425,15 @@ def test_a_test_that_never_ends_is_stopped(worker):
     results = run(worker, TWICE, "while True: pass", "assert f(1) == 2", timeout=1)
     assert [r.score for r in results] == [0, 2]
     assert "ran over 1 s" in results[0].message
+
+
+def test_a_notebook_whose_time_is_used_up_has_come_to_its_end(worker):
+    cells = [new_code_cell(STUB, metadata=meta("f", solution=True))]
+    cells += [new_code_cell("f(1)", metadata=meta(f"t{i}", grade=True, points=1)) for i in range(12)]
+    lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
+    outcome = worker.run(lab.rebuild([Raw("code", "", "f", "import time\ndef f(x):\n    time.sleep(9)")]), timeout=0.3)
+    assert outcome.complete and outcome.told
+    assert outcome.scores[12].fault == "the notebook's time is used up"
 
 
 def test_stderr_and_warnings_cost_nothing(worker):

@@ -1,21 +1,27 @@
 """Find what was handed in: `submitted/<student>/<lab>/`, read as it lies there, never followed out of it."""
 
 import contextlib
+import errno
 import hashlib
-import json
+import itertools
+import mimetypes
 import os
 import re
 import stat
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rnncourse.grading.judge.grade import HandedIn
+from rnncourse.grading.judge.picture import PICTURES, kind_of
 
 MAX_NOTEBOOK = 32 << 20
-MAX_FILES = 1000  # of a submission, and the bytes of all that is copied from it
+MAX_FILES = 1000  # files and folders that lie beside the notebook, and the bytes of all that is read of them
 MAX_BYTES = 64 << 20
 STAMP = "timestamp.txt"  # where nbgrader looks for the time of hand-in
+_LEFT_OUT = re.compile(r"\.|__pycache__$|.*\.(pyc|ipynb)$")  # as nbgrader leaves them out
+_SHOWN = {None, *(f"text/{kind}" for kind in ("plain", "csv", "markdown", "x-python"))}
+_SHOWN |= {f"application/{kind}" for kind in ("json", "pdf", "zip", "x-tar", "octet-stream")}
+_NONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2060\u202a-\u202e\u2066-\u2069]")
 
@@ -32,45 +38,108 @@ class Submission:
     def notebook(self) -> Path:
         return self.folder / f"{self.lab}.ipynb"
 
-    def fingerprint(self) -> str:
-        """SHA-256 over names and contents of the files; links, devices and what is too big count by their
-        name alone.
 
-        Hidden files (Jupyter's checkpoints) and the time of hand-in don't count.
-        """
-        digest = hashlib.sha256(
-            regular(self.notebook, MAX_BYTES) or b""
-        )  # which no number of other files may push out
-        for name, data in files(self.folder).items():
-            if name != STAMP and not any(part.startswith(".") for part in Path(name).parts):
-                digest.update(f"\0{name}\0".encode(errors="surrogateescape") + data)
+@dataclass(frozen=True)
+class Contents:
+    """What was handed in: what runs, what lies `beside` it for a person to see, and why that is not all."""
+
+    handed_in: HandedIn
+    beside: dict[str, bytes]
+    note: str
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all of it: when it changes, what was graded is out of date."""
+        words = f"{self.handed_in.problem}\0{self.note}".encode(errors="surrogateescape")
+        digest = hashlib.sha256(hashlib.sha256(self.handed_in.notebook).digest() + words)
+        for name, data in sorted((self.beside | self.handed_in.files).items()):
+            digest.update(f"\0{name}\0{len(data)}\0".encode(errors="surrogateescape") + data)
         return digest.hexdigest()
 
+    def kept(self, given: dict[str, bytes]) -> dict[str, bytes]:
+        """The files that a person sees beside the graded notebook, by name; `given` are the lab's own."""
+        theirs = {harmless(name, data): data for name, data in (self.beside | self.handed_in.files).items()}
+        taken = set(given) | {str(parent) for name in given for parent in Path(name).parents}
+        apart = {
+            name: data
+            for name, data in theirs.items()
+            if name not in taken and not any(str(parent) in given for parent in Path(name).parents)
+        }
+        return apart | given
 
-def read(submission: Submission, declared: list[str]) -> HandedIn:
-    """The notebook, and of the other files those that the lab has `declared`, as far as they are regular and
-    lie there.
+
+def read(submission: Submission, declared: list[str]) -> Contents:
+    """Read a submission: first its notebook and the files that the lab has `declared`, then the others.
+
+    Where more of those lie there than `MAX_FILES` and `MAX_BYTES`, none of them is taken.
+
+    Raises:
+        OSError: what lies there can't be read.
     """
     path, folder = submission.notebook, submission.folder
+    os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))  # whether it can be looked into
     data, problem = regular(path, MAX_NOTEBOOK), ""
     if not os.path.lexists(path):
-        others = sorted(other.name for other in folder.glob("*") if other.name != STAMP)[:3]
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in itertools.islice(entries, MAX_FILES)]
+        others = sorted(name for name in names if name != STAMP)[:3]
         problem = f"{path.name} is missing" + f"; there is: {', '.join(others)}" * bool(others)
     elif data is None:
-        too_big = path.is_file() and path.lstat().st_size > MAX_NOTEBOOK
-        problem = (
-            f"{path.name} has over {MAX_NOTEBOOK >> 20} MiB"
-            if too_big
-            else f"{path.name} is not a regular file"
-        )
-    found = {name: regular(folder / name, MAX_BYTES) for name in declared if _lies_in(folder, name)}
-    found = {name: content for name, content in found.items() if content is not None}
-    return HandedIn(submission.student, submission.lab, path.name, data or b"", problem, found)
+        size = path.lstat().st_size
+        too_big = stat.S_ISREG(path.lstat().st_mode) and size > MAX_NOTEBOOK
+        problem = f"{path.name} is not a regular file"
+        if too_big:
+            problem = f"{path.name} has {size >> 20} MiB, {MAX_NOTEBOOK >> 20} at most are read"
+    found, room = {}, MAX_BYTES
+    for name in declared:
+        content = regular(folder / name, room) if _lies_in(folder, name) else None
+        if content is not None:
+            found[name] = content
+            room -= len(content)
+    beside, note = _beside(folder, set(declared))
+    return Contents(
+        HandedIn(submission.student, submission.lab, path.name, data or b"", problem, found), beside, note
+    )
 
 
 def _lies_in(folder: Path, name: str) -> bool:
     """Whether no part of a file's path is a link that leads elsewhere."""
     return (folder / name).parent.resolve() == (folder.resolve() / name).parent
+
+
+def _beside(folder: Path, but: set[str]) -> tuple[dict[str, bytes], str]:
+    """The other regular files of a submission by name, hidden ones and notebooks aside; or none, and why."""
+    found, todo, count, room = {}, [folder], 0, MAX_BYTES
+    while todo:
+        place = todo.pop()
+        with os.scandir(place) as entries:
+            for entry in entries:
+                count += 1
+                if count > MAX_FILES:
+                    return {}, f"over {MAX_FILES} files lie beside the notebook: none of them is kept"
+                name = os.path.relpath(entry.path, folder)
+                if _LEFT_OUT.match(entry.name) or name in but or name == STAMP:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(Path(entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    data = regular(Path(entry.path), room)
+                    if data is None:
+                        return (
+                            {},
+                            f"over {MAX_BYTES >> 20} MiB lie beside the notebook: none of them is kept",
+                        )
+                    found[name] = data
+                    room -= len(data)
+    return dict(sorted(found.items())), ""
+
+
+def harmless(name: str, data: bytes) -> str:
+    """The name under which a student's file is kept: a browser, which the formgrader serves it to, takes it
+    for a picture or for text, and for no page with a script.
+    """
+    kind = mimetypes.guess_type(name)[0]
+    is_picture = kind in PICTURES and kind_of(data)
+    return name if kind in _SHOWN or is_picture else f"{name}.txt"
 
 
 def submissions(course: Path, lab: str) -> list[Submission]:
@@ -83,29 +152,30 @@ def submissions(course: Path, lab: str) -> list[Submission]:
     ]
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    """Names and contents of a submission's files; those that are not regular, or over a limit, are empty."""
-    found, room = {}, MAX_BYTES
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(place, name)
-            data = regular(path, room)
-            room -= len(data or b"")
-            found[str(path.relative_to(folder))] = data or b""
-            if len(found) == MAX_FILES:
-                return found
-    return found
+def is_gone(course: Path, student: str, lab: str) -> bool:
+    """Whether a hand-in is no longer there, which is more than that it can't be seen."""
+    try:
+        os.lstat(course / "submitted" / student / lab)
+    except (FileNotFoundError, NotADirectoryError):
+        return (course / "submitted").is_dir()
+    except OSError:
+        pass
+    return False
 
 
 def regular(path: Path, limit: int) -> bytes | None:
     """The contents of a regular file of at most so many bytes, and of nothing else: no link, no device, no
     pipe.
+
+    Raises:
+        OSError: it is there and can't be read.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in _NONE:
+            return None
+        raise
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
         os.close(descriptor)
@@ -119,64 +189,31 @@ def strays(course: Path, labs: list[str]) -> list[str]:
     found = []
     for student in sorted((course / "submitted").glob("[!.]*")):
         try:
-            names = sorted(path.name for path in student.iterdir())
+            paths = sorted(student.iterdir())
         except OSError as error:
             found.append(f"{student}: {error.strerror}")
             continue
-        found += [
-            f"{student / name}: no lab of that name"
-            for name in names
-            if name not in labs and not name.startswith(".")
-        ]
+        for path in paths:
+            if path.name not in labs and not path.name.startswith("."):
+                found.append(f"{path}: no lab of that name")
+            elif path.name in labs and (path.is_symlink() or not path.is_dir()):
+                found.append(
+                    f"{path}: {'a link' if path.is_symlink() else 'a file'}, where a folder is looked for"
+                )
     return found
-
-
-def stamp(folder: Path) -> datetime | None:
-    """The time of hand-in that stands in a submission; None where there is none that can be read."""
-    words = (regular(folder / STAMP, 1000) or b"").decode(errors="replace").removesuffix(" UTC\n").strip()
-    try:
-        return datetime.fromisoformat(words).replace(tzinfo=UTC) if words else None
-    except ValueError:
-        return None
-
-
-def received(course: Path, submissions: list[Submission]) -> list[datetime]:
-    """When these very files were seen first: the collector's time, which nothing in the files can change.
-
-    It is written into the submission too, where nbgrader's formgrader looks for it.
-    """
-    record = course / "received.json"
-    seen = json.loads(record.read_text()) if record.exists() else {}
-    now, times, changed = datetime.now(UTC).isoformat(timespec="seconds"), [], False
-    for submission in submissions:
-        key, fingerprint = f"{submission.student}/{submission.lab}", submission.fingerprint()
-        if seen.get(key, {}).get("files") != fingerprint:
-            seen[key], changed = {"files": fingerprint, "time": now}, True
-        times.append(datetime.fromisoformat(seen[key]["time"]))
-    if changed:
-        temporary = record.with_suffix(".part")
-        temporary.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
-        os.replace(temporary, record)
-    for submission, time in zip(submissions, times, strict=True):
-        if stamp(submission.folder) != time:
-            _write_stamp(submission.folder, time)
-    return times
-
-
-def _write_stamp(folder: Path, time: datetime) -> None:
-    """Whatever of a student's has that name gives way; a folder that can't be written in stays as it is."""
-    temporary = folder / f".{STAMP}.part"
-    with contextlib.suppress(OSError):
-        temporary.unlink(missing_ok=True)
-        with open(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "w"
-        ) as file:
-            file.write(f"{time.replace(tzinfo=None)} UTC\n")
-        os.replace(temporary, folder / STAMP)
 
 
 def text(value) -> str:
     """Printable characters of what somebody wrote: no terminal codes, nothing that turns the direction of
-    reading.
+    reading, and bytes of a name that are no UTF-8 as their numbers.
     """
-    return _CONTROL.sub("", _ANSI.sub("", str(value)))
+    words = str(value)
+    with contextlib.suppress(UnicodeEncodeError):
+        words = os.fsencode(words).decode("utf-8", "backslashreplace")
+    words = words.encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub("", _ANSI.sub("", words))
+
+
+def line(value) -> str:
+    """The same in one line."""
+    return " ".join(text(value).split())

@@ -2,8 +2,11 @@
 is in `release`.
 """
 
+import contextlib
 import hashlib
 import hmac
+import importlib.util
+import json
 import os
 import secrets
 import sys
@@ -11,26 +14,65 @@ from pathlib import Path
 
 from traitlets.config import Config, PyFileConfigLoader
 
+from rnncourse.grading.judge.grade import HandedIn
+
 
 def course_config(root: Path, course: Path) -> Config:
-    """nbgrader's configuration in `root`, with submissions, grades and gradebook in the folder `course`."""
+    """nbgrader's configuration in `root`, with submissions, grades and gradebook in the folder `course`.
+
+    Raises:
+        RuntimeError: nbgrader_config.py raises something.
+    """
     # nbgrader starts `alembic` by name, also where .venv is not activated
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    try:
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    except Exception as error:
+        raise RuntimeError(f"nbgrader_config.py: {type(error).__name__}: {error}") from error
     config.CourseDirectory.root = str(course)
     config.CourseDirectory.setdefault(
         "db_url", f"sqlite:///{course}/gradebook.db?timeout=60"
     )  # seconds another may hold it
-    for name in ("source_directory", "release_directory"):
-        config.CourseDirectory[name] = str(root / config.CourseDirectory[name])
+    for name, usual in (
+        ("source_directory", "source"),
+        ("release_directory", "release"),
+    ):  # as nbgrader has them
+        config.CourseDirectory[name] = str(root / config.CourseDirectory.get(name, usual))
     return config
+
+
+def rules(config: Config, root: Path) -> str:
+    """SHA-256 over what decides how points are published: the configuration, the plug-in for lateness."""
+    words = json.dumps(
+        config, sort_keys=True, default=lambda value: getattr(value, "__qualname__", type(value).__name__)
+    )
+    digest = hashlib.sha256(words.encode() + (root / "nbgrader_config.py").read_bytes())
+    plugin = config.AssignLatePenalties.get("plugin_class", "")
+    module = plugin.rpartition(".")[0] if isinstance(plugin, str) else plugin.__module__
+    with contextlib.suppress(ImportError, ValueError, AttributeError, OSError, TypeError):
+        digest.update(Path(importlib.util.find_spec(module).origin).read_bytes())
+    return digest.hexdigest()
 
 
 def labs(config: Config) -> list[str]:
     """The labs that have a source, by name."""
     return sorted(
-        path.parent.name for path in Path(config.CourseDirectory.source_directory).glob("*/*.ipynb")
+        {path.parent.name for path in Path(config.CourseDirectory.source_directory).glob("*/*.ipynb")}
     )
+
+
+def declared(source: Path) -> list[str]:
+    """The files that students may hand in beside a lab's notebook.
+
+    Raises:
+        RuntimeError: the source is no notebook.
+    """
+    try:
+        return list(json.loads(source.read_bytes())["metadata"].get("rnncourse", {}).get("files", []))
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RuntimeError(f"{source} is no notebook: {type(error).__name__}: {error}") from None
 
 
 def lab_fingerprint(config: Config, lab: str) -> str:
@@ -49,15 +91,15 @@ def own_folders(root: Path, source: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(path.resolve() for path in (root, source, Path.cwd())))
 
 
-def seed_of(course: Path, *parts: str) -> int:
+def seed_of(course: Path, handed_in: HandedIn) -> int:
     """The seed of a run: the same for the same files of the same student, and not to be guessed without the
-    course's secret.
+    course's secret. All that runs counts, so no part of it can be changed while the seed stays.
     """
     path = course / "grading.secret"
-    if not path.exists():
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-    digest = hmac.new(
-        path.read_bytes(), "\0".join(parts).encode(errors="surrogateescape"), "sha256"
-    ).digest()
-    return int.from_bytes(digest[:6], "big")
+    with (
+        contextlib.suppress(FileExistsError),
+        open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
+    ):
+        file.write(secrets.token_hex(32) + "\n")
+    words = f"{handed_in.student}\0{handed_in.lab}\0".encode(errors="surrogateescape") + handed_in.digest()
+    return int.from_bytes(hmac.digest(path.read_bytes(), words, "sha256")[:6], "big")

@@ -36,19 +36,29 @@ _ENTRY = (
     .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
     .where(*_HANDED_IN, Notebook.name == bindparam("name"))
 )
-_SET_TIME = update(SubmittedAssignment).where(*_HANDED_IN).values(timestamp=bindparam("received"))
+_SET_TIME = (
+    update(SubmittedAssignment)
+    .where(*_HANDED_IN, SubmittedAssignment.timestamp.is_distinct_from(bindparam("received")))
+    .values(timestamp=bindparam("received"))
+)
 _FORGET = (
     update(Grade)
     .where(Grade.notebook_id == bindparam("entry"), Grade.cell_id.in_(select(GradeCell.id)))
     .values(auto_score=0.0, needs_manual_grade=Grade.manual_score.is_not(None))
 )
+_NO_PENALTY = (
+    update(SubmittedNotebook.__table__)
+    .where(SubmittedNotebook.id == bindparam("entry"))
+    .where(SubmittedNotebook.late_submission_penalty.is_not(None))
+    .values(late_submission_penalty=None)
+)
 _IS_STUDENT = select(Student.id).where(Student.id == bindparam("who"))
 _NOTEBOOKS = select(Notebook.id).where(Notebook.assignment_id == _LAB)
 _CELLS = select(BaseCell.id, BaseCell.type).where(BaseCell.notebook_id == bindparam("notebook"))
-_TIMES = (
-    select(SubmittedAssignment.timestamp, Assignment.duedate)
+_DUE = (
+    select(Assignment.duedate)
+    .join(SubmittedAssignment, SubmittedAssignment.assignment_id == Assignment.id)
     .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-    .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
     .where(SubmittedNotebook.id == bindparam("entry"))
 )
 _GRADES = (
@@ -58,6 +68,7 @@ _GRADES = (
         BaseCell.type,
         Grade.manual_score,
         Grade.needs_manual_grade,
+        Grade.extra_credit,
         Grade.score.label("score"),
         Grade.max_score.label("max_score"),
     )
@@ -109,17 +120,47 @@ def reset(
 ) -> str:
     """No automatic point of an earlier run is left, should this one not come to its end; returns the key of
     the entry.
+
+    Raises:
+        ValueError: a name that no gradebook can hold.
     """
+    try:
+        student.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the folder {student} has a name that is no UTF-8: rename it") from None
     db, names = gradebook.db.connection(), {"who": student, "lab": lab, "name": notebook}
     entry = db.execute(_ENTRY, names).scalar()
     if entry is None:
         _add(db, names)
         entry = db.execute(_ENTRY, names).scalar_one()
-    if received:
-        db.execute(_SET_TIME, names | {"received": received.replace(tzinfo=None)})
+    db.execute(_SET_TIME, names | {"received": received})
     db.execute(_FORGET, {"entry": entry})
     gradebook.db.commit()
     return entry
+
+
+def set_time(gradebook: Gradebook, lab: str, student: str, received: datetime | None) -> None:
+    """Enter when a lab was handed in, in UTC and without a zone; None: nobody says."""
+    names = {"who": student, "lab": lab, "received": received}
+    gradebook.db.connection().execute(_SET_TIME, names)
+    gradebook.db.commit()
+
+
+def withdraw(gradebook: Gradebook, lab: str, student: str, notebook: str) -> None:
+    """Take back what came of a submission that is there no more; what a person entered stays."""
+    entry = (
+        gradebook.db.connection().execute(_ENTRY, {"who": student, "lab": lab, "name": notebook}).scalar()
+    )
+    if entry is not None:
+        gradebook.db.connection().execute(_FORGET, {"entry": entry})
+        no_penalty(gradebook, entry)
+        set_time(gradebook, lab, student, None)
+
+
+def no_penalty(gradebook: Gradebook, entry: str) -> None:
+    """Nothing is taken off for lateness."""
+    gradebook.db.connection().execute(_NO_PENALTY, {"entry": entry})
+    gradebook.db.commit()
 
 
 def _add(db, names: dict[str, str]) -> None:
@@ -163,7 +204,8 @@ def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
                 {"key": row.id, "earned": score, "waits": row.manual_score is not None or score is None}
             )
     for row in db.execute(_COMMENTS, {"entry": entry}):
-        comment = "No response." if row.name in by_name and by_name[row.name].unanswered else None
+        own = by_name[row.name].node.metadata.get("rnncourse", {}) if row.name in by_name else {}
+        comment = "No response." if own.get("unanswered") else None
         if comment != row.auto_comment:
             comments.append({"key": row.id, "said": comment})
     for statement, rows in ((_SET_GRADE, grades), (_SET_COMMENT, comments)):
@@ -172,9 +214,9 @@ def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
     gradebook.db.commit()
 
 
-def times(gradebook: Gradebook, entry: str) -> tuple[datetime | None, datetime | None]:
-    """When a notebook was handed in, and when it was due, in UTC."""
-    return gradebook.db.connection().execute(_TIMES, {"entry": entry}).one()
+def due(gradebook: Gradebook, entry: str) -> datetime | None:
+    """When a notebook was due, in UTC, for those without an extension."""
+    return gradebook.db.connection().execute(_DUE, {"entry": entry}).scalar_one()
 
 
 def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
@@ -191,7 +233,13 @@ def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
         flags = cell.metadata.get("nbgrader", {})
         name = flags.get("grade_id")
         if name in grades:
-            flags["score"], flags["points"] = grades[name].score, grades[name].max_score
+            grade = grades[name]
+            flags["score"], flags["points"], flags["waits"] = (
+                grade.score,
+                grade.max_score,
+                grade.needs_manual_grade,
+            )
+            flags["extra_credit"] = grade.extra_credit or 0.0
         if name in comments:
             flags["comment"] = comments[name]
     waiting = [name for name, row in grades.items() if row.needs_manual_grade]

@@ -7,9 +7,7 @@ in the gradebook what stands in the cells.
 """
 
 import atexit
-import hashlib
 import os
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -17,12 +15,14 @@ from nbconvert.exporters import Exporter, NotebookExporter
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import BaseConverter
-from nbgrader.preprocessors import SaveAutoGrades
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import find_all_files, parse_utc
 from traitlets import Bool, default
 
 from rnncourse.grading.books import collect, feedback, gradebook
-from rnncourse.grading.books.course import own_folders, seed_of
+from rnncourse.grading.books.course import declared, own_folders, seed_of
+from rnncourse.grading.books.received import Received
+from rnncourse.grading.books.writing import write_whole
 from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.notebook import Lab
@@ -56,6 +56,10 @@ def lab_of(coursedir, gb: Gradebook, lab: str, notebook: str) -> Lab:
     return Lab(nbformat.read(source / f"{notebook}.ipynb", as_version=4), cells, given)
 
 
+def _source(coursedir, lab: str) -> Path:
+    return Path(coursedir.format_path(coursedir.source_directory, ".", lab), f"{lab}.ipynb")
+
+
 class Grader(NotebookExporter):
     """Reads a submitted notebook and gives it back rebuilt, run and scored."""
 
@@ -82,16 +86,16 @@ class Grader(NotebookExporter):
             raise RuntimeError("--no-execute would take the outputs in the submission for results")
         lab, student, notebook = names["assignment"], names["student"], names["notebook"]
         with Gradebook(coursedir.db_url, coursedir.course_id) as gb:
-            gradebook.reset(gb, lab, student, notebook)
+            gradebook.reset(gb, lab, student, notebook, gb.find_submission(lab, student).timestamp)
             copy = lab_of(coursedir, gb, lab, notebook)
         timeout = self.config.Execute.get("timeout", 30) or 30
         source = Path(coursedir.format_path(coursedir.source_directory, ".", "."))
         root, engine = Path(coursedir.root), worker(own_folders(Path(coursedir.root), source), self.isolated)
-        handed_in = collect.read(collect.Submission(student, lab, Path(filename).parent), copy.files)
-        seed = seed_of(root, student, lab, hashlib.sha256(handed_in.notebook).hexdigest())
-        graded = grade(engine, copy, handed_in, seed, timeout)
-        if graded.problem:
-            self.log.error("%s: %s", filename, graded.problem)
+        contents = collect.read(collect.Submission(student, lab, Path(filename).parent), copy.files)
+        graded = grade(engine, copy, contents.handed_in, seed_of(root, contents.handed_in), timeout)
+        graded.notebook.metadata["rnncourse"]["aside"] = contents.note
+        for reason in filter(None, [graded.problem, *graded.person]):
+            self.log.error("%s: %s", filename, reason)
         return self.from_notebook_node(graded.notebook, resources)
 
     def time_of(self, folder: str):
@@ -100,38 +104,31 @@ class Grader(NotebookExporter):
         """
         coursedir, path = self.parent.coursedir, Path(folder)
         submitted = Path(coursedir.format_path(coursedir.submitted_directory, ".", ".")).resolve()
-        if not self.timestamps and path.resolve().is_relative_to(submitted):
-            submission = collect.Submission(path.parent.name, path.name, path)
-            return collect.received(Path(coursedir.root), [submission])[0].replace(tzinfo=None)
-        text = (collect.regular(path / "timestamp.txt", 1000) or b"").decode(errors="replace").strip()
-        return parse_utc(text) if text else None
+        if not path.resolve().is_relative_to(submitted):
+            return parse_utc((collect.regular(path / collect.STAMP, 1000) or b"").decode().strip() or None)
+        submission = collect.Submission(path.parent.name, path.name, path)
+        received = Received(Path(coursedir.root), self.timestamps)
+        files = collect.read(submission, declared(_source(coursedir, submission.lab)))
+        time = received.of(submission, files.fingerprint())
+        received.save()
+        received.stamp(submission, time)
+        return parse_utc(time or None)
 
 
 class _SafeCopy(BaseConverter):
-    """nbgrader copies a submission's files to `autograded/` for the grader to see; here only regular ones,
-    and not too many.
+    """nbgrader copies a submission's files to `autograded/` for the grader to see; here as `rnncourse grade`
+    does.
     """
 
     def init_assignment(self, assignment_id, student_id):
-        source, target = (
-            Path(self._format_source(assignment_id, student_id)),
-            Path(self._format_dest(assignment_id, student_id)),
-        )
-        known = set(find_all_files(str(source), [*self.coursedir.ignore, "*.ipynb"]))
-        for name, data in collect.files(source).items():
-            if str(source / name) in known and not (source / name).is_symlink():
-                path = target / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.unlink(missing_ok=True)
-                path.write_bytes(data)
-        if not self.exporter.timestamps:
-            target.mkdir(parents=True, exist_ok=True)
-            if (target / "timestamp.txt").is_dir():
-                shutil.rmtree(target / "timestamp.txt")
-            (target / "timestamp.txt").unlink(missing_ok=True)
-            (target / "timestamp.txt").write_text(
-                f"{self.coursedir.get_existing_timestamp(str(source))} UTC"
-            )
+        source = Path(self._format_source(assignment_id, student_id))
+        target = Path(self._format_dest(assignment_id, student_id))
+        submission = collect.Submission(student_id, assignment_id, source)
+        contents = collect.read(submission, declared(_source(self.coursedir, assignment_id)))
+        for name, data in contents.kept({}).items():
+            write_whole(target / name, data)
+        if time := self.coursedir.get_existing_timestamp(str(source)):
+            write_whole(target / collect.STAMP, f"{time} UTC\n")
 
 
 class SafeAutograde(Autograde, _SafeCopy):
@@ -149,6 +146,26 @@ class SaveScores(SaveAutoGrades):
         grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
         self.gradebook.db.commit()
 
+    def _add_comment(self, cell, resources):
+        comment = self.gradebook.find_comment(
+            cell.metadata.nbgrader.grade_id, self.notebook_id, self.assignment_id, self.student_id
+        )
+        comment.auto_comment = (
+            "No response." if cell.metadata.get("rnncourse", {}).get("unanswered") else None
+        )
+        self.gradebook.db.commit()
+
+
+class Marks(NbGraderPreprocessor):
+    """Writes into the cells what the gradebook says of them, for `FeedbackPage`."""
+
+    def preprocess(self, nb, resources):
+        names = resources["nbgrader"]
+        with Gradebook(names["db_url"]) as gb:
+            entry = gradebook.key_of(gb, names["assignment"], names["student"], names["notebook"])
+            names |= gradebook.marks(gb, entry, nb)
+        return nb, resources
+
 
 class FeedbackPage(Exporter):
     """Makes the student's page of an autograded notebook."""
@@ -161,4 +178,4 @@ class FeedbackPage(Exporter):
 
     def from_notebook_node(self, nb, resources=None, **_):
         nb, resources = super().from_notebook_node(nb, resources)
-        return feedback.page(nb, resources["nbgrader"]), resources
+        return feedback.page(nb, resources["nbgrader"], Path(resources["metadata"]["path"])), resources

@@ -2,14 +2,13 @@
 each.
 """
 
-import hashlib
-import itertools
 import json
 import queue
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -17,93 +16,93 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
+from nbgrader.utils import parse_utc
 from traitlets.config import Config
 
 from rnncourse.grading.books import feedback, gradebook
-from rnncourse.grading.books.collect import STAMP, Submission, read, received, stamp
+from rnncourse.grading.books.collect import STAMP, Contents, Submission, line, read
 from rnncourse.grading.books.course import seed_of
 from rnncourse.grading.books.plugin import lab_of
+from rnncourse.grading.books.received import Received
 from rnncourse.grading.books.release import register
-from rnncourse.grading.books.result import Result, forget_result, standings, write_result, write_whole
-from rnncourse.grading.judge.engine import Engine, Worker
+from rnncourse.grading.books.result import Result, Task, failed, forget_result, standings, write_result
+from rnncourse.grading.books.writing import remove, write_folder, write_whole
+from rnncourse.grading.judge.engine import Engine, NoIsolation, Worker
 from rnncourse.grading.judge.grade import Graded, grade
+from rnncourse.grading.judge.notebook import Lab
+
+SECRET = "submission_secret.txt"  # by which nbgrader gives feedback to whoever handed in
 
 
 def grade_all(
-    config: Config, to_do: list[tuple[Submission, str]], engine: Engine, workers: int, seed: int | None
+    config: Config, to_do: list[Task], received: Received, engine: Engine, workers: int, seed: int | None
 ) -> Iterator[Result]:
-    """Grade submissions, given with their fingerprints, by so many workers; results come as they are ready.
+    """Grade submissions by so many workers; results come as they are ready.
 
-    Only this process writes: gradebook, autograded notebook, feedback, result. Where nbgrader can't enter a
-    lab in the gradebook, the results of its submissions say so, and nothing of them is written.
+    Only this process writes: gradebook, autograded notebook, feedback, result. Whatever is raised about one
+    submission, or about a lab, is the result of that submission, or of the lab's, and ends nothing else.
 
     Raises:
         NoIsolation: students' code can't be isolated on this machine; nothing was written.
     """
     engine.wait()
-    refused = {}
-    for name in sorted({submission.lab for submission, _ in to_do}):
+    received.save()
+    refused: dict[str, Exception] = {}
+    for name in sorted({task.submission.lab for task in to_do}):
         try:
             register(config, name)
-        except RuntimeError as reason:
-            refused[name] = str(reason)
-    for submission, _ in to_do:
-        if submission.lab in refused:
-            yield Result(
-                submission.student, submission.lab, 0.0, 0.0, False, refused[submission.lab], "", []
-            )
-    to_do = [(submission, fingerprint) for submission, fingerprint in to_do if submission.lab not in refused]
+        except Exception as error:
+            refused[name] = error
     crew = [Worker(engine) for _ in range(workers)]
     try:
         with _books(config) as books, ThreadPoolExecutor(workers) as pool:
-            root, timeout = books.root, config.Execute.get("timeout", 30)
-            seed_of(root)  # makes the secret, once
-            labs = {
-                name: lab_of(books.coursedir, books.gb, name, name)
-                for name in {submission.lab for submission, _ in to_do}
-            }
-            handed_in = [submission for submission, _ in to_do]
-            by_stamp = config.Grader.get("timestamps", False)  # the collector wrote them
-            times = (
-                [stamp(submission.folder) for submission in handed_in]
-                if by_stamp
-                else received(root, handed_in)
-            )
-            waiting = zip(to_do, times, strict=True)
+            timeout = config.Execute.get("timeout", 30)
+            labs: dict[str, Lab] = {}
+            for name in {task.submission.lab for task in to_do} - set(refused):
+                try:
+                    labs[name] = lab_of(books.coursedir, books.gb, name, name)
+                except Exception as error:
+                    refused[name] = error
             idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
             for worker in crew:
                 idle.put(worker)
 
-            def one(submission: Submission) -> Graded:
+            def one(submission: Submission) -> tuple[Contents, Graded]:
                 worker = idle.get()
                 try:
                     lab = labs[submission.lab]
-                    handed_in = read(submission, lab.files)
-                    sha256 = hashlib.sha256(handed_in.notebook).hexdigest()
-                    own = seed_of(root, submission.student, submission.lab, sha256) if seed is None else seed
-                    return grade(worker, lab, handed_in, own, timeout)
+                    contents = read(submission, lab.files)
+                    own = seed_of(books.root, contents.handed_in) if seed is None else seed
+                    return contents, grade(worker, lab, contents.handed_in, own, timeout)
                 finally:
                     idle.put(worker)
 
-            running: dict[Future, tuple[str, Submission, str]] = {}
-
-            def start(count: int) -> None:
-                for (submission, fingerprint), time in itertools.islice(waiting, count):
-                    forget_result(root, submission)
-                    entry = gradebook.reset(
-                        books.gb, submission.lab, submission.student, submission.lab, time
-                    )
-                    running[pool.submit(one, submission)] = entry, submission, fingerprint
-
+            running: dict[Future, tuple[Task, str]] = {}
+            waiting = iter(to_do)
             try:
-                start(2 * workers)  # not all at once, for what comes of them takes memory
-                while running:
+                while True:
+                    # not all at once, for what comes of them takes memory
+                    while len(running) < 2 * workers and (task := next(waiting, None)):
+                        try:
+                            if task.submission.lab in refused:
+                                raise refused[task.submission.lab]
+                            received.stamp(task.submission, task.time)
+                            entry = books.begin(task)
+                        except Exception as error:
+                            yield books.failed(task, error)
+                        else:
+                            running[pool.submit(one, task.submission)] = task, entry
+                    if not running:
+                        break
                     for job in wait(running, return_when=FIRST_COMPLETED).done:
-                        entry, submission, fingerprint = running.pop(job)
-                        start(1)
-                        yield books.enter(
-                            entry, submission, fingerprint, job.result(), labs[submission.lab].given
-                        )
+                        task, entry = running.pop(job)
+                        try:
+                            result = books.enter(task, entry, *job.result(), labs[task.submission.lab].given)
+                        except NoIsolation:
+                            raise
+                        except Exception as error:
+                            result = books.failed(task, error)
+                        yield result
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:
@@ -111,15 +110,32 @@ def grade_all(
             worker.close()
 
 
-def publish_again(config: Config, old: list[Result]) -> Iterator[Result]:
-    """Feedback and results of graded submissions of which the gradebook says something else by now: a person
-    has graded.
+def publish_again(config: Config, old: list[Task], received: Received) -> Iterator[Result]:
+    """Feedback and results of graded submissions for which something else holds by now: a person has graded,
+    a date or the configuration has changed.
     """
+    received.save()
     with _books(config) as books:
-        for result in old:
-            entry = gradebook.key_of(books.gb, result.lab, result.student, result.lab)
-            notebook = nbformat.read(books.autograded(result) / f"{result.lab}.ipynb", as_version=4)
-            yield books.publish(entry, result.student, result.lab, result.fingerprint, notebook)
+        for task in old:
+            submission = task.submission
+            try:
+                received.stamp(submission, task.time)
+                entry = gradebook.key_of(books.gb, submission.lab, submission.student, submission.lab)
+                path = books.folder("autograded", submission) / f"{submission.lab}.ipynb"
+                result = books.publish(task, entry, nbformat.read(path, as_version=4))
+            except Exception as error:
+                result = books.failed(task, error)
+            yield result
+
+
+def withdraw(config: Config, gone: list[Submission]) -> None:
+    """Take back what came of submissions that are there no more; what a person entered for them stays."""
+    with _books(config) as books:
+        for submission in gone:
+            gradebook.withdraw(books.gb, submission.lab, submission.student, submission.lab)
+            remove(books.folder("autograded", submission))
+            remove(books.folder("feedback", submission))
+            forget_result(books.root, submission.student, submission.lab)
 
 
 @contextmanager
@@ -141,44 +157,77 @@ class Books:
     def root(self) -> Path:
         return Path(self.coursedir.root)
 
-    def autograded(self, of: Submission | Result) -> Path:
-        return Path(self.coursedir.format_path(self.coursedir.autograded_directory, of.student, of.lab))
+    def folder(self, name: str, of: Submission) -> Path:
+        """A submission's own in `autograded` or in `feedback`."""
+        return Path(
+            self.coursedir.format_path(getattr(self.coursedir, f"{name}_directory"), of.student, of.lab)
+        )
+
+    def begin(self, task: Task) -> str:
+        """Nothing is left that an earlier run gave; the key of the submission in the gradebook."""
+        submission = task.submission
+        forget_result(self.root, submission.student, submission.lab)
+        time, _ = _parsed(task.time)
+        return gradebook.reset(self.gb, submission.lab, submission.student, submission.lab, time)
 
     def enter(
-        self, entry: str, submission: Submission, fingerprint: str, graded: Graded, given: dict[str, bytes]
+        self, task: Task, entry: str, contents: Contents, graded: Graded, given: dict[str, bytes]
     ) -> Result:
         """Write down what a run gave; `given` are the lab's own files."""
+        submission = task.submission
         gradebook.save(self.gb, entry, graded.cells)
-        folder = self.autograded(submission)
-        write_whole(
-            folder / f"{submission.lab}.ipynb", json.dumps(graded.notebook, ensure_ascii=False) + "\n"
-        )
-        for name, data in given.items():
-            write_whole(folder / name, data)
-        handed_in, _ = gradebook.times(self.gb, entry)
-        if handed_in:
-            write_whole(folder / STAMP, f"{handed_in} UTC\n")
-        fingerprint = fingerprint if graded.complete else ""  # the next run tries again
-        return self.publish(entry, submission.student, submission.lab, fingerprint, graded.notebook)
+        graded.notebook.metadata["rnncourse"]["aside"] = contents.note
+        notebook = json.dumps(graded.notebook, ensure_ascii=False) + "\n"
+        files = contents.kept(given) | {f"{submission.lab}.ipynb": notebook}
+        write_folder(self.folder("autograded", submission), files)
+        return self.publish(task, entry, graded.notebook, graded.complete)
 
-    def publish(
-        self, entry: str, student: str, lab: str, fingerprint: str, notebook: NotebookNode
-    ) -> Result:
-        """Write the student's page, and the result for the table, by what the gradebook says now."""
+    def publish(self, task: Task, entry: str, notebook: NotebookNode, complete: bool = True) -> Result:
+        """Write the student's page, and the result for the table, by what files, gradebook and configuration
+        say now; what isn't `complete` the next run tries again.
+        """
+        student, lab = task.submission.student, task.submission.lab
+        time, problem = _parsed(task.time)
+        gradebook.set_time(self.gb, lab, student, time)
         names = {"student": student, "assignment": lab, "notebook": lab, "db_url": self.coursedir.db_url}
-        if gradebook.times(self.gb, entry)[1]:
+        if gradebook.due(self.gb, entry):
             AssignLatePenalties(config=self.config).preprocess(notebook, {"nbgrader": names})
+        else:
+            gradebook.no_penalty(self.gb, entry)
         names |= gradebook.marks(self.gb, entry, notebook)
-        page = Path(
-            self.coursedir.format_path(self.coursedir.feedback_directory, student, lab), f"{lab}.html"
-        )
-        write_whole(page, feedback.page(notebook, names))
+        kept, pages = (self.folder(name, task.submission) for name in ("autograded", "feedback"))
+        stamp = {STAMP: f"{time} UTC\n"} if time else {}
+        for name, words in stamp.items():
+            write_whole(kept / name, words)
+        if (kept / SECRET).is_file():
+            stamp[SECRET] = (kept / SECRET).read_bytes()
+        write_folder(pages, {f"{lab}.html": feedback.page(notebook, names, kept), **stamp})
         run, waiting = notebook.metadata["rnncourse"], names["waiting"]
-        notes = [run["problem"], *[f"{name}: a person grades it" for name in waiting], run.get("note", "")]
+        notes = [run["problem"], problem, *run.get("person", [])]
+        looks = any(notes) or bool(waiting)
+        notes += [f"{name}: a person grades it" for name in waiting]
+        notes += [run.get("note", ""), run.get("aside", "")]
         standing = standings(self.gb.db.connection(), student, lab)[student, lab]
         result = Result(
             student, lab, max(0.0, names["score"] - (names["late_penalty"] or 0.0)), names["max_score"],
-            not (run["problem"] or waiting), ", ".join(filter(None, notes)), fingerprint, standing,
+            not looks, ", ".join(filter(None, notes)), task.fingerprint if complete else "",
+            task.time, standing, task.rules,
         )  # fmt: skip
         write_result(self.root, result)
         return result
+
+    def failed(self, task: Task, error: Exception) -> Result:
+        """What was begun is given up, and the next run tries again."""
+        with suppress(Exception):
+            self.gb.db.rollback()
+        with suppress(Exception):
+            forget_result(self.root, task.submission.student, task.submission.lab)
+        return failed(task.submission.student, task.submission.lab, error)
+
+
+def _parsed(time: str) -> tuple[datetime | None, str]:
+    """The time of a hand-in as nbgrader reads it, or why a person must look."""
+    try:
+        return parse_utc(time) if time else None, ""
+    except Exception:  # dateutil has several for what is no time
+        return None, f"{STAMP} is no time that can be read: {line(time)[:60]!r}"

@@ -20,7 +20,18 @@ from pathlib import Path
 
 START = 120  # seconds that the server may take to answer: the first fork waits for its imports
 
-SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin")
+# What students' code is shown of the system: programs, libraries, and the data without which they don't run.
+# Nothing because it is there: a /usr/share or /usr/local may hold a course, or nbgrader's exchange.
+SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
+USR = (
+    "bin", "sbin", "lib", "lib32", "lib64", "libexec", "include", "local/lib", "local/lib64",
+    "local/share/fonts",
+)  # fmt: skip
+SHARE = (
+    "awk", "file", "fontconfig", "fonts", "ghostscript", "graphviz", "i18n", "locale", "mime", "misc",
+    "perl", "perl5", "tabset", "tcltk", "terminfo", "texlive", "texmf", "texmf-dist", "zoneinfo",
+)  # fmt: skip
+ENVIRONMENTS = ("bin", "lib", "lib64", "pyvenv.cfg")  # of a Python's own folder
 ETC = (
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
@@ -29,6 +40,7 @@ ETC = (
     "/etc/fonts",
     "/etc/localtime",
 )
+LARGE_PAGES = "/sys/kernel/mm/transparent_hugepage"  # malloc asks whether there are any
 NO_ANSWER = {"error": "the server does not answer"}
 CURE = "or grade only what you wrote yourself with --no-isolation"
 
@@ -216,34 +228,42 @@ def _walls(hidden: tuple[Path, ...]) -> list[str]:
     walls += ["--die-with-parent", "--new-session", "--tmpfs", "/tmp"]
     if os.getuid() != 0:  # root keeps its right to mount, and each child drops to nobody
         walls += ["--unshare-user"]
-    seen = [Path(path) for path in SYSTEM]
-    for path in seen:
+    for path in map(Path, SYSTEM):
         if path.is_symlink():
             walls += ["--symlink", os.readlink(path), str(path)]
         else:
             walls += ["--ro-bind-try", str(path), str(path)]
-    for path in (
-        *ETC,
-        "/sys/kernel/mm/transparent_hugepage",
-    ):  # malloc asks the last whether there are large pages
-        walls += ["--ro-bind-try", path, path]
-    for path in hidden:
-        if any(path.is_relative_to(system) for system in seen):
-            walls += ["--tmpfs", str(path)]
-    for path in {
-        Path(p): None for p in (sys.prefix, sys.base_prefix, *_site_packages(), Path(__file__).parents[2])
-    }:
-        if any(course.is_relative_to(path) for course in hidden):
+    shown = _shown()
+    covered = [path for path in hidden if any(path.is_relative_to(outer) for outer in shown)]
+    for path in shown:
+        if path in covered:
             raise NoIsolation(
                 f"{path}, which students' code must see, holds the course: move one of them, {CURE}"
             )
         for parent in reversed(path.parents[:-1]):  # which bwrap would make for its own user alone
             walls += ["--perms", "0755", "--dir", str(parent)]
         walls += ["--ro-bind", str(path), str(path)]
+    for path in covered:
+        walls += ["--tmpfs", str(path)]
     walls += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/lab"]
-    for path in ("/", "/tmp", "/dev"):  # /lab is covered by each child's own
+    for path in ("/", "/tmp", "/dev", *map(str, covered)):  # /lab is covered by each child's own
         walls += ["--remount-ro", path]
     return walls
+
+
+def _shown() -> list[Path]:
+    """What of this machine students' code sees, outermost folders only."""
+    homes = dict.fromkeys((sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parents[1])))
+    paths = [
+        *map(Path, ETC),
+        *(Path("/usr", name) for name in (*USR, *(f"share/{name}" for name in SHARE))),
+        *(Path(LARGE_PAGES, name) for name in ("enabled", "hpage_pmd_size")),
+        *(Path(home, name) for home in homes for name in ENVIRONMENTS),
+        *map(Path, _site_packages()),
+        Path(__file__).parents[2],
+    ]
+    there = [path for path in dict.fromkeys(paths) if path.exists()]
+    return [path for path in there if not any(outer in path.parents for outer in there)]
 
 
 def _site_packages() -> list[str]:

@@ -5,11 +5,13 @@ its control socket, and never sees a submission.
 """
 
 import contextlib
+import functools
 import gc
 import importlib
 import io
 import json
 import os
+import re
 import resource
 import select
 import shutil
@@ -23,13 +25,20 @@ from pathlib import Path
 from rnncourse.grading.cell import forbid, student, walls
 
 TICK = 0.05  # seconds between two looks at what the child uses
+USED = re.compile(rb"sockets: used (\d+)")
 
 
 def warm() -> None:
     """What makes a fork worth it; no thread starts here, for a fork would lose it."""
+    shell = student.make_shell()
     if "matplotlib.pyplot" in sys.modules:
         import matplotlib.pyplot
+        from IPython.core.pylabtools import activate_matplotlib
+        from matplotlib_inline.backend_inline import configure_inline_support
 
+        backend = os.environ["MPLBACKEND"]
+        activate_matplotlib(backend)  # as a kernel does at a notebook's first figure
+        configure_inline_support(shell, backend)
         figure, axes = matplotlib.pyplot.subplots()
         axes.plot([1, 2])
         figure.savefig(io.BytesIO())  # finds the fonts
@@ -125,6 +134,7 @@ class Keeper:
     def watch(self) -> None:
         """End the child when it uses more than it may."""
         memory, cpu, own = _usage(self.child) if self.isolated else (0, 0.0, {})
+        memory += _sockets(self.child) if self.isolated else 0
         self.own.update(own)  # what a process used that nobody waited for is in no other's sum
         cpu = self.seen = max(self.seen, cpu, sum(self.own.values()))
         if memory > self.limits["memory"]:
@@ -175,11 +185,31 @@ def _usage(child: int) -> tuple[int, float, dict[tuple[int, int], float]]:
     return memory * resource.getpagesize(), ticks / hertz, own
 
 
+def _sockets(child: int) -> int:
+    """Bytes that the sockets of a student's network may hold at most: nothing tells what they do hold.
+
+    Counted are also those that no process has any more, or not yet: closed ones whose data nobody has read,
+    and connections that nobody has accepted.
+    """
+    with contextlib.suppress(OSError):  # it has just ended
+        used = USED.search(Path(f"/proc/{child}/net/sockstat").read_bytes())
+        return int(used[1]) * _most_of_a_socket()
+    return 0
+
+
+@functools.cache
+def _most_of_a_socket() -> int:
+    with socket.socket(socket.AF_UNIX) as one:  # the loopback is down, so no other kind carries anything
+        options = (socket.SO_SNDBUF, socket.SO_RCVBUF)  # as the machine has them: a student can't raise them
+        return sum(one.getsockopt(socket.SOL_SOCKET, option) for option in options)
+
+
 def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
     """Say whether students' processes can be had, warm up, and fork a keeper for each socket that comes."""
     control = socket.socket(fileno=control)
     with contextlib.suppress(BrokenPipeError):  # it may be wanted no more
         control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
+    student.make_shell()  # before libraries that ask whether they are in a notebook
     if isolated:
         for name in (
             "matplotlib.pyplot",

@@ -7,6 +7,7 @@ It runs a cell in IPython's shell, gets, sets or deletes a name, calls a functio
 import base64
 import builtins
 import contextlib
+import getpass
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ from rnncourse.grading.cell import forbid
 from rnncourse.grading.wire import NotPlain, Wire, decode, encode
 
 KEPT_TEXT = 64 << 10  # characters of each output stream of a cell
+KEPT_OUTPUTS = 50  # of a cell
 KEPT_DATA = 1 << 20  # characters of one picture
 _ATOMS = (type(None), bool, int, float, complex, str)
 KINDS = ("image/png", "image/jpeg", "image/svg+xml", "text/html", "text/latex", "text/plain")
@@ -77,23 +79,30 @@ class Child:
 
     def run(self, source: str, is_theirs: bool) -> tuple:
         self.shell.kept = kept = []
+        self.shell.printed = lambda: kept.extend(self.printed() if len(kept) < KEPT_OUTPUTS else ())
+        self.room = {"stdout": KEPT_TEXT, "stderr": KEPT_TEXT}
         forbid.active = is_theirs
         try:
             self.shell.run_cell(source, store_history=True)
         finally:
             forbid.active = True
+        return "ran", kept[:KEPT_OUTPUTS] + self.printed()
+
+    def printed(self) -> list[dict]:
+        """What was written to the streams since the last look."""
         outputs = []
         for name, stream in zip(("stdout", "stderr"), self.streams, strict=True):
             with contextlib.suppress(Exception):
                 getattr(sys, name).flush()
-            size = os.fstat(stream.fileno()).st_size
-            text = os.pread(stream.fileno(), KEPT_TEXT, 0).decode(errors="replace")
+            size, room = os.fstat(stream.fileno()).st_size, self.room[name]
             if size:
-                text += "\n… cut here …\n" if size > KEPT_TEXT else ""
-                outputs.append({"output_type": "stream", "name": name, "text": text})
+                text = os.pread(stream.fileno(), room, 0).decode(errors="replace")
+                text += "\n… cut here …\n" if size > room > 0 else ""
+                outputs += [{"output_type": "stream", "name": name, "text": text}] if text else []
+                self.room[name] = max(0, room - size)
                 os.ftruncate(stream.fileno(), 0)
                 os.lseek(stream.fileno(), 0, os.SEEK_SET)
-        return "ran", outputs + kept[:50]
+        return outputs
 
     def get(self, name: str) -> tuple:
         if name not in self.shell.user_ns:
@@ -191,7 +200,11 @@ def _text(error: BaseException) -> str:
 
 
 def make_shell():
-    """IPython's shell as a kernel has it, with what it shows kept in `shell.kept`."""
+    """IPython's shell as a kernel has it, with what it shows kept in `shell.kept`.
+
+    Source: ipykernel's zmqshell.py, which does the same over sockets, and kernelbase.py without a person.
+    """
+    from IPython.core import page
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
@@ -201,8 +214,18 @@ def make_shell():
         return InteractiveShell.instance()
 
     class Publisher(DisplayPublisher):
-        def publish(self, data, metadata=None, **_):
-            _keep(self.shell, "display_data", data)
+        def publish(self, data, metadata=None, *, transient=None, update=False, **_):
+            shown = (transient or {}).get("display_id")
+            if not update:
+                _keep(self.shell, "display_data", data, shown)
+            elif shown is not None:  # in this cell: what an earlier one showed has been handed over
+                for output in self.shell.kept:
+                    if output.get("display_id") == shown:
+                        output["data"] = _shown(data)
+
+        def clear_output(self, wait=False):
+            self.shell.printed()
+            self.shell.kept.clear()
 
     class Hook(DisplayHook):
         def start_displayhook(self):
@@ -217,10 +240,18 @@ def make_shell():
         def finish_displayhook(self):
             pass
 
-    class Shell(InteractiveShell):
+    class ZMQInteractiveShell(InteractiveShell):  # by this name libraries know that they are in a notebook
         display_pub_class, displayhook_class = Publisher, Hook
 
+        def init_environment(self):
+            os.environ |= {"PAGER": "cat", "GIT_PAGER": "cat"}
+
+        def init_hooks(self):
+            super().init_hooks()
+            self.set_hook("show_in_pager", page.as_hook(lambda *_, **__: None), 99)
+
         def _showtraceback(self, etype, evalue, stb):
+            self.printed()
             lines = [str(line)[:2000] for line in stb][-30:]
             name = str(etype.__name__)[:80]
             self.kept.append(
@@ -230,21 +261,35 @@ def make_shell():
         def enable_gui(self, gui=None):
             pass
 
+        def ask_exit(self):
+            pass
+
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.xmode = "Plain"
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShell.autocall = 0
-    shell = Shell.instance(config=config)
-    shell.kept = []
+    config.IPKernelApp.parent_appname = ""  # by which others know it
+    shell = ZMQInteractiveShell.instance(config=config)
+    shell.kept, shell.printed = [], lambda: None
+    builtins.input = getpass.getpass = _nobody_answers
     return shell
+
+
+def _nobody_answers(prompt="", *_, **__):
+    from IPython.core.error import StdinNotImplementedError
+
+    raise StdinNotImplementedError("input was asked for, but nobody is there to answer")
 
 
 def warm_shell() -> None:
     """Import and compile what a first value, magic and error would, and leave no trace of them."""
     shell = make_shell()
     names = dict(shell.user_ns)
-    for source in ("1", "%pwd", "1 / 0"):
+    plot = (
+        ["__import__('matplotlib.pyplot').pyplot.plot([1, 2])"] if "matplotlib.pyplot" in sys.modules else []
+    )
+    for source in ("1", "%pwd", "1 / 0", *plot):
         shell.run_cell(source, store_history=True)
     shell.reset(new_session=True)
     history = shell.history_manager
@@ -257,7 +302,13 @@ def warm_shell() -> None:
     shell.kept = []
 
 
-def _keep(shell, kind: str, data: dict) -> None:
+def _keep(shell, kind: str, data: dict, display_id: str | None = None) -> None:
+    shell.printed()  # what was printed before it stands before it
+    output = {"output_type": kind, "data": _shown(data), "metadata": {}, "display_id": display_id}
+    shell.kept.append(output | ({"execution_count": None} if kind == "execute_result" else {}))
+
+
+def _shown(data: dict) -> dict[str, str]:
     kept = {}
     for mime in KINDS:
         value = data.get(mime)
@@ -267,5 +318,4 @@ def _keep(shell, kind: str, data: dict) -> None:
             limit = KEPT_TEXT if mime.startswith("text") else KEPT_DATA
             left_out = {"text/plain": f"… {mime} of {len(value)} characters left out …"}
             kept |= {mime: value} if len(value) <= limit else left_out
-    output = {"output_type": kind, "data": kept, "metadata": {}}
-    shell.kept.append(output | ({"execution_count": None} if kind == "execute_result" else {}))
+    return kept

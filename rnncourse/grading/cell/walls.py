@@ -16,33 +16,58 @@ NEWUSER = 0x10000000
 NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000  # mount, uts, ipc, pid, net
 NOBODY = 65534
 
+_CLONE3 = 435  # on every architecture
+_AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+# What is refused, by its numbers on these two: each takes memory that no limit counts, opens a part of the
+# kernel that no lab needs, reaches another submission through a file that both are shown, or leaves word for
+# a later one.
+_REFUSED = {
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "semget": (64, 190),
+    "msgget": (68, 186), "mq_open": (240, 180), "add_key": (248, 217), "request_key": (249, 218),
+    "keyctl": (250, 219), "vmsplice": (278, 75), "io_setup": (206, 0), "modify_ldt": (154, None),
+    "userfaultfd": (323, 282), "io_uring_setup": (425, 425), "bpf": (321, 280), "quotactl": (179, 60),
+    "quotactl_fd": (443, 443), "perf_event_open": (298, 241), "unshare": (272, 97), "setns": (308, 268),
+    "clone3": (435, 435),  # instead of which the C library takes clone, whose flags can be seen
+    "inotify_init": (253, None), "inotify_init1": (294, 26), "fanotify_init": (300, 262),  # who opens what
+    "fadvise64": (221, 223), "readahead": (187, 213), "mincore": (27, 232), "preadv2": (327, 286),
+    "cachestat": (451, 451), "process_madvise": (440, 440), "mlock": (149, 228), "mlock2": (325, 284),
+    "munlock": (150, 229), "mlockall": (151, 230), "munlockall": (152, 231), "sync": (162, 81),
+    "syncfs": (306, 267), "sched_setaffinity": (203, 122),  # off the core that a worker's students share
+}  # fmt: skip
+_UNIX, _INET, _INET6, _NETLINK, _TCP, _UDP = 1, 2, 10, 16, 6, 17
+_NEW_NAMESPACE = [1 << bit for bit in (17, 25, 26, 27, 28, 29, 30)]
+# What is refused for its arguments, each (index, mask, value): a call of _ONLY must meet one entry, of
+# _NEVER none.
+_ONLY = {
+    "socket": ((41, 198), [
+        [(0, ~0, _UNIX)], [(0, ~0, _NETLINK), (2, ~0, 0)],  # the latter names interfaces
+        *([(0, ~0, family), (1, 0xF, kind), (2, ~0, protocol)] for family in (_INET, _INET6)
+          for kind, protocol in ((1, 0), (1, _TCP), (2, 0), (2, _UDP))),
+    ]),
+    "socketpair": ((53, 199), [[(0, ~0, _UNIX)]]),
+    # Descriptors, their flags, owners and locks; not leases, notices, hints and the sizes of pipes.
+    "fcntl": ((72, 25), [[(1, ~0, command)] for command in (*range(10), 36, 37, 38, 1027, 1030, 1032)]),
+}  # fmt: skip
+_NEVER = {
+    "mmap": ((9, 222), [[(3, 0x21, 0x21)]]),  # shared and anonymous is nobody's once its pages are given up
+    "clone": ((56, 220), [[(0, flag, flag)] for flag in _NEW_NAMESPACE]),
+    "madvise": ((28, 233), [[(2, ~0, advice)] for advice in (12, 20, 21)]),  # merge with others', push out
+    # larger buffers, filters, pages by reference, other protocols on top
+    "setsockopt": ((54, 208), [[(1, ~0, level), (2, ~0, option)] for level, option in (
+        *((1, option) for option in (7, 8, 26, 32, 33, 50, 51, 52, 60)), (_TCP, 31), (_UDP, 100))]),
+}  # fmt: skip
+_SINCE_BOOT = Path("/proc/stat")  # its counters stand still for students, at what they are now
+_STAT = _SINCE_BOOT.read_bytes() if _SINCE_BOOT.exists() else b""
+# Of /proc, beside the processes, what programs ask for; the rest is the machine's: counters, keys, settings.
+_PROC = {
+    "self", "thread-self", "mounts", "net", "cpuinfo", "meminfo", "stat", "uptime", "loadavg", "version",
+    "filesystems",
+}  # fmt: skip
+_READ_ONLY, _NOSUID, _NODEV, _NOEXEC = 1, 2, 4, 8
+_REMOUNT, _BIND, _REC, _PRIVATE = 0x20, 0x1000, 0x4000, 0x40000
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _with_gil = ctypes.PyDLL(None, use_errno=True)
-_CLONE3 = 435  # on every architecture
-# Memory that no limit counts (memfd_create, memfd_secret, shmget, add_key) and parts of the kernel that no
-# lab needs (request_key, keyctl, userfaultfd, io_uring_setup, bpf, perf_event_open), by their numbers on
-# each architecture. Then more memory (semget, msgget), what one process could tell a later one by
-# (fadvise64, mincore, preadv2, cachestat, mlock, munlock, mlockall, munlockall, mlock2), and the way off the
-# core that a worker's students share (sched_setaffinity).
-_REFUSED = {
-    "x86_64": (0xC000003E, (319, 447, 29, 248, 249, 250, 323, 425, 321, 298,
-                            64, 68, 221, 27, 327, 451, 149, 150, 151, 152, 325, 203)),
-    "aarch64": (0xC00000B7, (279, 447, 194, 217, 218, 219, 282, 425, 280, 241,
-                             190, 186, 223, 232, 286, 451, 228, 229, 230, 231, 284, 122)),
-}  # fmt: skip
-_MMAP = {"x86_64": 9, "aarch64": 222}
-_SHARED_ANONYMOUS = 0x21  # such memory is nobody's once its pages are given up
-_COUNTERS = (
-    "vmstat",
-    "zoneinfo",
-    "buddyinfo",
-    "pagetypeinfo",
-    "schedstat",
-    "softirqs",
-    "interrupts",
-    "diskstats",
-)  # of the machine
-_NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
 
 
 def clone(flags: int) -> int:
@@ -74,15 +99,29 @@ def build(limits: dict, hide: list[str], uid: int, gid: int) -> None:
     _mount("none", "/", None, _REC | _PRIVATE)
     _mount("tmpfs", "/lab", "tmpfs", _NOSUID | _NODEV, f"size={limits['size'] * 2},nr_inodes=4096,mode=0777")
     _mount("tmpfs", "/dev/shm", "tmpfs", _NOSUID | _NODEV, "size=16m,nr_inodes=64,mode=0777")
-    for path in hide:
-        empty = "/lab/.empty"
-        os.mkdir(empty) if os.path.isdir(path) else open(empty, "w").close()
-        _mount(empty, path, None, _BIND)
-        os.rmdir(empty) if os.path.isdir(empty) else os.remove(empty)
+    terminals = f"newinstance,ptmxmode=0666,mode=0620,max={limits['processes']}"
+    _mount("devpts", "/dev/pts", "devpts", _NOSUID | _NOEXEC, terminals)
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
-    for path in ("/dev/zero", *(f"/proc/{name}" for name in _COUNTERS)):
-        if os.path.exists(path):
-            _mount("/dev/null", path, None, _BIND)
+    for name in (
+        "null",
+        "full",
+        "random",
+        "urandom",
+        "tty",
+    ):  # the machine's own: their times are not to be set
+        kept = os.statvfs(f"/dev/{name}").f_flag & (_NOSUID | _NODEV | _NOEXEC)
+        _mount("none", f"/dev/{name}", None, _REMOUNT | _BIND | _READ_ONLY | kept)
+    Path("/lab/.stat").write_bytes(_STAT)
+    _mount("/lab/.stat", str(_SINCE_BOOT), None, _BIND)
+    os.remove("/lab/.stat")
+    os.mkdir("/lab/.empty")
+    of_machine = [
+        entry for entry in os.scandir("/proc") if entry.name not in _PROC and not entry.name.isdigit()
+    ]
+    masked = [(path, os.path.isdir(path)) for path in (*hide, "/dev/zero")]
+    for path, is_folder in masked + [(entry.path, entry.is_dir()) for entry in of_machine]:
+        _mount("/lab/.empty" if is_folder else "/dev/null", path, None, _BIND)
+    os.rmdir("/lab/.empty")  # so nothing can be put into it
     os.umask(0o022)
     if uid == 0:
         os.setgroups([])
@@ -91,7 +130,6 @@ def build(limits: dict, hide: list[str], uid: int, gid: int) -> None:
         _call("prctl", 4, 1, 0, 0, 0)  # PR_SET_DUMPABLE, or /proc/self is root's
         _call("unshare", NEWUSER)
         _map_user(NOBODY, NOBODY)
-    Path("/proc/sys/user/max_user_namespaces").write_text("0")
     _call("prctl", 38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
     _call(
         "capset", ctypes.byref((ctypes.c_uint32 * 2)(0x20080522, 0)), ctypes.byref((ctypes.c_uint32 * 6)())
@@ -104,30 +142,40 @@ def build(limits: dict, hide: list[str], uid: int, gid: int) -> None:
 
 def _filter() -> None:
     """Let the kernel answer some system calls with 'not implemented' (a seccomp filter)."""
-    if platform.machine() not in _REFUSED:
+    if platform.machine() not in _AUDIT:
         raise OSError(errno.ENOSYS, f"no list of system calls for {platform.machine()}")
-    architecture, numbers = _REFUSED[platform.machine()]
-    load, equal, at_least, mask, answer = 0x20, 0x15, 0x35, 0x54, 0x06
-    refuse = len(numbers) + 5
-    program = [
-        (load, 0, 0, 4),
-        (equal, 0, refuse + 2, architecture),
-        (load, 0, 0, 0),
-        (at_least, refuse, 0, 1 << 30),
-    ]
-    program += [
-        (equal, refuse - 1 - i, 0, number) for i, number in enumerate(numbers)
-    ]  # 1 << 30: x86's third set of numbers
-    program += [
-        (equal, 0, 3, _MMAP[platform.machine()]),
-        (load, 0, 0, 40),
-    ]  # the fourth argument is its flags
-    program += [(mask, 0, 0, _SHARED_ANONYMOUS), (equal, 1, 0, _SHARED_ANONYMOUS)]
-    program += [(answer, 0, 0, 0x7FFF0000), (answer, 0, 0, 0x00050000 | errno.ENOSYS)]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
+    code = ctypes.create_string_buffer(_PROGRAM)
     _call(
-        "prctl", 22, 2, struct.pack("HxxxxxxP", len(program), ctypes.addressof(code)), 0, 0
+        "prctl", 22, 2, struct.pack("HxxxxxxP", len(_PROGRAM) // 8, ctypes.addressof(code)), 0, 0
     )  # PR_SET_SECCOMP
+
+
+def program(machine: str) -> bytes:
+    """The filter for an architecture as `platform.machine` calls it: classic BPF, 8 bytes a line."""
+    here = list(_AUDIT).index(machine)
+    load, equal, at_least, mask, answer = 0x20, 0x15, 0x35, 0x54, 0x06
+    allow, refuse = (answer, 0, 0, 0x7FFF0000), (answer, 0, 0, 0x00050000 | errno.ENOSYS)
+    lines = [(load, 0, 0, 4), (equal, 1, 0, _AUDIT[machine]), refuse]
+    lines += [(load, 0, 0, 0), (at_least, 0, 1, 1 << 30), refuse]  # from there on x86's third set of numbers
+    for numbers in _REFUSED.values():
+        if numbers[here] is not None:
+            lines += [(equal, 0, 1, numbers[here]), refuse]
+    for calls, met, otherwise in ((_ONLY, allow, refuse), (_NEVER, refuse, allow)):
+        for numbers, entries in calls.values():
+            tests = []
+            for entry in entries:
+                for left, (index, bits, value) in zip(range(len(entry), 0, -1), entry, strict=True):
+                    tests += [(load, 0, 0, 16 + 8 * index), (mask, 0, 0, bits & 0xFFFFFFFF)]
+                    tests += [(equal, 0, 3 * left - 2, value)]  # on to the next entry
+                tests += [met]
+            tests += [otherwise]
+            lines += [(equal, 1, 0, numbers[here]), (0x05, 0, 0, len(tests)), *tests]  # a jump of any length
+    return b"".join(struct.pack("HBBI", *line) for line in [*lines, allow])
+
+
+_PROGRAM = (
+    program(platform.machine()) if platform.machine() in _AUDIT else b""
+)  # once, and not in each child
 
 
 def _map_user(uid: int, gid: int) -> None:
@@ -152,6 +200,9 @@ def limit(limits: dict, isolated: bool) -> None:
     _at_most(resource.RLIMIT_CPU, int(limits["cpu"]) + 1)
     _at_most(resource.RLIMIT_FSIZE, limits["size"])
     _at_most(resource.RLIMIT_NOFILE, limits["files"])
+    for name, value in (("SIGPENDING", 1024), ("MSGQUEUE", 0), ("RTPRIO", 0), ("NICE", 0)):
+        if hasattr(resource, f"RLIMIT_{name}"):  # Linux's own
+            _at_most(getattr(resource, f"RLIMIT_{name}"), value)
     if isolated:  # they count what else this user runs, or how much the machine maps
         _at_most(resource.RLIMIT_NPROC, limits["processes"])
         limit_memory(limits["memory"])

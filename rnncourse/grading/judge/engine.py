@@ -31,7 +31,8 @@ class Run:
 
     scores: dict[int, Outcome]
     shown: dict[int, Outcome]  # of the run for what the student reads
-    complete: bool  # False: something died that should not have, and a person must look
+    told: bool  # all that the student reads is there
+    complete: bool  # False: something died that should not have, so another run may come further
 
 
 class Engine:
@@ -110,8 +111,11 @@ class Worker:
     def __init__(self, engine: Engine):
         self.engine, self.wire = engine, None
 
-    def run(self, cells, forbid=(), files=None, seed: int | None = None, timeout: float = 20.0) -> Run:
-        """Run a notebook's `Cell`s.
+    def run(
+        self, cells, forbid=(), files=None, seed: int | None = None, timeout: float = 20.0, theirs=()
+    ) -> Run:
+        """Run a notebook's `Cell`s; `files`, in hexadecimal digits, are in the folder of both sides, and
+        those of them that the student handed in are `theirs`.
 
         Raises:
             NoIsolation: students' code can't be isolated on this machine.
@@ -121,13 +125,13 @@ class Worker:
         job = {
             "cells": [{name: getattr(cell, name) for name in names} for cell in cells],
             "forbid": list(forbid), "files": files or {}, "seed": seed, "limits": LIMITS,
-            "timeout": timeout, "notebook_timeout": NOTEBOOK * timeout,
+            "timeout": timeout, "notebook_timeout": NOTEBOOK * timeout, "theirs": list(theirs),
         }  # fmt: skip
         outcomes = {True: {}, False: {}}
         reply = self._ask(json.dumps(job).encode() + b"\n")
         for outcome in (Outcome(**fields) for fields in reply["outcomes"]):
             outcomes[outcome.shown][outcome.index] = outcome
-        return Run(outcomes[False], outcomes[True], reply["complete"])
+        return Run(outcomes[False], outcomes[True], reply["told"], reply["complete"])
 
     def _ask(self, line: bytes) -> dict:
         if self.wire is None:

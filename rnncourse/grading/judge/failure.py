@@ -17,15 +17,13 @@ def line_of(error: BaseException | None) -> int:
     return lines[0] if lines else getattr(error, "lineno", 0) or 0
 
 
-def is_hidden(source: str, line: int) -> bool:
-    """Whether a line lies between nbgrader's marks; without a line whether there are any."""
-    lines = source.splitlines()
-    hidden = False
-    for number, text in enumerate(lines, 1):
+def hidden_lines(source: str) -> list[int]:
+    """The numbers of the lines between nbgrader's marks."""
+    lines, hidden = [], False
+    for number, text in enumerate(source.splitlines(), 1):
         hidden = (hidden or BEGIN in text) and END not in text
-        if hidden and (number == line or not line):
-            return True
-    return False
+        lines += [number] if hidden else []
+    return lines
 
 
 def without_hidden(source: str) -> str:
@@ -39,41 +37,35 @@ def without_hidden(source: str) -> str:
 
 
 def hint_of(tree: ast.AST, line: int) -> str:
-    """What the author says about a failing line: the constant words of its message, never a value."""
-    words, constants = [], {}
+    """What the author says about a failing line, or of the next assertion where it is none: the constant
+    words of its message, never a value.
+
+    So a call that failed, in whatever way, reads like one whose result was wrong.
+    """
+    words, constants, asserts = [], [], False
     for node in ast.walk(tree):
-        if not isinstance(node, ast.stmt) or not node.lineno <= line:
-            continue
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.targets[0], ast.Name)
-        ):
-            name = node.targets[0].id
-            if name not in constants or constants[name][0] < node.lineno:
-                constants[name] = node.lineno, node.value.value
-        if line <= node.end_lineno:
-            words += [node.msg] if isinstance(node, ast.Assert) else []
-            calls = [
-                call
-                for call in ast.walk(node)
-                if isinstance(call, ast.Call) and call.lineno <= line <= call.end_lineno
-            ]
-            words += [
-                keyword.value
-                for call in calls
-                for keyword in call.keywords
-                if keyword.arg in ("err_msg", "msg")
-            ]
-    texts = [_constant(word, constants) for word in words if word]
-    return next((text[:KEPT] for text in texts if text.strip("… ")), "")
+        if isinstance(node, ast.Assert):
+            asserts = asserts or node.lineno <= line <= node.end_lineno
+            words += [(node.lineno, node.end_lineno, node.msg)] if node.msg else []
+        elif isinstance(node, ast.Call):
+            said = [keyword.value for keyword in node.keywords if keyword.arg in ("err_msg", "msg")]
+            words += [(node.lineno, node.end_lineno, value) for value in said]
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            constants += [(node.lineno, getattr(node.targets[0], "id", ""), node.value.value)]
+    here = [word for word in words if word[0] <= line <= word[1]]
+    after = sorted((word for word in words if word[0] > line), key=lambda word: word[0])
+    for start, _, word in here or ([] if asserts else after[:1]):
+        known = {name: value for at, name, value in sorted(constants, key=lambda c: c[0]) if at <= start}
+        if (text := _constant(word, known)).strip("… "):
+            return text[:KEPT]
+    return ""
 
 
 def _constant(node: ast.AST, constants: dict) -> str:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else "…"
     if isinstance(node, ast.Name):
-        value = constants.get(node.id, (0, None))[1]
+        value = constants.get(node.id)
         return value if isinstance(value, str) else "…"
     if isinstance(node, ast.JoinedStr):
         return "".join(

@@ -1,5 +1,6 @@
 """One submission, all steps: rebuild it, run it, and write down in the notebook itself what came of it."""
 
+import builtins
 import hashlib
 import re
 from dataclasses import dataclass
@@ -10,8 +11,12 @@ from nbformat import NotebookNode
 
 from rnncourse.grading.judge.engine import Worker, WorkerEnded
 from rnncourse.grading.judge.failure import BEGIN
-from rnncourse.grading.judge.notebook import Cell, Lab, Unreadable, parse
+from rnncourse.grading.judge.notebook import Cell, Lab
 from rnncourse.grading.judge.outcome import NOT_REACHED, Outcome
+from rnncourse.grading.judge.submitted import Unreadable, parse
+
+ENDED = "the run ended early"
+UNKNOWN = "an error of its own"  # for a name that a student gave
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,13 @@ class HandedIn:
     problem: str  # why there is no notebook in it, or empty
     files: dict[str, bytes]  # of those that the lab lets students hand in beside it
 
+    def digest(self) -> bytes:
+        """SHA-256 over all that decides what runs."""
+        digest = hashlib.sha256(self.notebook)
+        for name, content in sorted(self.files.items()):
+            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
+        return digest.digest()
+
 
 @dataclass
 class Graded:
@@ -34,7 +46,8 @@ class Graded:
 
     cells: list[Cell]
     notebook: NotebookNode
-    problem: str  # why a person must look, or empty
+    problem: str  # why there is nothing to tell the student, or empty
+    person: list[str]  # what else a person must look at; the student is told none of it
     complete: bool  # False: something of ours died, so another run may come further
 
 
@@ -44,7 +57,7 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
     Raises:
         NoIsolation: students' code can't be isolated here.
     """
-    submitted, problem = [], handed_in.problem
+    submitted, problem, started = [], handed_in.problem, datetime.now(UTC)
     if not problem:
         try:
             submitted = parse(handed_in.notebook)
@@ -54,69 +67,96 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
             problem = f"{handed_in.name} is not a notebook: {reason}"
     cells = lab.rebuild(submitted)
     files = {name: content.hex() for name, content in (lab.given | handed_in.files).items()}
-    outcomes, shown, complete = {}, {}, True
+    outcomes, shown, complete, person = {}, {}, True, []
     if not problem:
         try:
-            run = worker.run(cells, lab.forbid, files, seed, timeout)
+            run = worker.run(cells, lab.forbid, files, seed, timeout, handed_in.files)
             outcomes, shown, complete = run.scores, run.shown, run.complete
+            problem = "" if run.told else ENDED
         except WorkerEnded:
-            complete = False
-        problem = "" if complete else "the run ended early"
+            complete, problem = False, ENDED
+        person = [outcome.person for outcome in outcomes.values() if outcome.person]
+        missing = [cell.id for i, cell in enumerate(cells) if cell.kind == "test" and i not in outcomes]
+        person += [f"{ENDED}, before {', '.join(missing)}"] if missing and not problem else []
     _enter(cells, outcomes, shown)
     notebook = lab.notebook(cells)
     notebook.metadata["rnncourse"] = {
         "student": handed_in.student, "lab": handed_in.lab, "seed": seed,
-        "problem": problem, "note": _note(cells),
+        "problem": problem, "person": person, "note": _note(cells),
         "sha256": hashlib.sha256(handed_in.notebook).hexdigest(),
-        "graded": datetime.now(UTC).isoformat(timespec="seconds"),
+        "graded": started.isoformat(timespec="seconds"),  # how long it took, a hidden test has a part in
     }  # fmt: skip
-    return Graded(cells, notebook, problem, complete)
+    return Graded(cells, notebook, problem, person, complete)
 
 
 def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outcome]) -> None:
     """Write into each cell's node what the runs gave: fail closed, so a test without an outcome has earned
     nothing.
+
+    What is for the student comes from `shown`; of the run with hidden tests it has the score, and its
+    author's hint.
     """
+    elsewhere = any(cell.added for cell in cells)  # an answer may stand there, which a person must judge
     for i, cell in enumerate(cells):
         seen = shown.get(i)
-        cell.node.metadata["rnncourse"] = {"kind": cell.kind}
+        cell.node.metadata["rnncourse"] = {"kind": cell.kind, "added": cell.added}
         own = cell.node.metadata["rnncourse"]
+        own["unanswered"] = cell.unanswered and not (cell.kind == "manual" and elsewhere)
         if cell.kind == "test":
-            where = "hidden" if BEGIN in cell.source else "visible"
-            missing = Outcome(i, fault=NOT_REACHED, score=0.0, where=where, message=NOT_REACHED)
+            missing = Outcome(i, fault=NOT_REACHED, score=0.0, where="hidden", message=NOT_REACHED)
             outcome = outcomes.get(i, missing)
+            if BEGIN not in cell.source:  # what the student reads of it is what it earned
+                outcome = seen or outcome
             own["score"] = outcome.score
             if outcome.where:
-                own |= {key: getattr(outcome, key) for key in ("where", "hint", "kind", "fault")}
-                own["message"] = (
-                    (seen.message if seen else outcome.fault) if outcome.where == "visible" else ""
-                )
-                lines = outcome.message.splitlines() or [""]
-                name = outcome.kind or "Fault"
-                cell.node.outputs = [
-                    nbformat.v4.new_output("error", ename=name, evalue=lines[0], traceback=[name, *lines])
-                ]
+                own |= {"where": "hidden", "message": "", "hint": "", "kind": "", "fault": ""}
+                if seen and seen.where:
+                    own |= {key: getattr(seen, key) for key in ("where", "message", "hint", "kind", "fault")}
+                elif outcome.where == "hidden":
+                    own["hint"] = outcome.hint
+                cell.node.outputs = [_error(outcome)]
         elif cell.kind == "manual":
-            own["score"] = 0.0 if cell.unanswered else None
-            if not cell.is_code:  # the formgrader renders it
-                cell.node.source = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", cell.source)
+            own["score"] = 0.0 if own["unanswered"] else None
+        if not cell.is_code and (cell.kind == "manual" or cell.added):  # the formgrader renders it
+            cell.node.source = _without_script(cell.source)
         if cell.is_code and cell.kind != "test":
             cell.node.outputs = [nbformat.from_dict(output) for output in seen.outputs] if seen else []
             if seen and seen.fault:
                 own["fault"] = seen.fault
-                fault = nbformat.v4.new_output(
-                    "error", ename="Fault", evalue=seen.fault, traceback=[seen.fault]
-                )
-                cell.node.outputs.append(fault)
+
+
+def _error(outcome: Outcome) -> NotebookNode:
+    """What the instructor reads of a test that failed: the engine's words bear a name that no exception of a
+    student's can have, and what may be a student's is set in.
+    """
+    name, lines = outcome.kind or "Fault", outcome.message.splitlines() or [""]
+    said = [f"    {line}" for line in lines] if outcome.kind else lines
+    return nbformat.v4.new_output("error", ename=name, evalue=lines[0], traceback=[name, *said])
+
+
+def _without_script(markdown: str) -> str:
+    """What a student wrote, in which no tag is one and no link's address a script's, however it is spelt: a
+    space ends an address, and nbconvert decodes entities in one more than once.
+    """
+    markdown = re.sub(r"&(?=#|\w+;)", "& ", markdown)
+    markdown = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", markdown)
+    return re.sub(r"(s\s*c\s*r\s*i\s*p\s*t)([\s\\]*:)", r"\1 \2", markdown, flags=re.IGNORECASE)
 
 
 def _note(cells: list[Cell]) -> str:
-    """The first error in each solution cell, for the instructor's table: it explains the zeros in the tests
-    below it.
+    """What went wrong in each solution cell, for the instructor's table: it explains the zeros in the tests
+    below it. No word of it is a student's.
     """
     errors = []
     for cell in cells:
         if cell.kind in ("solution", "manual") and cell.is_code:
-            found = [output for output in cell.node.outputs if output.output_type == "error"]
-            errors += [f"{cell.id}: {o.evalue if o.ename == 'Fault' else o.ename}" for o in found[:1]]
+            names = [output.ename for output in cell.node.outputs if output.output_type == "error"]
+            known = [name if _is_built_in(name) else UNKNOWN for name in names[:1]]
+            fault = cell.node.metadata["rnncourse"].get("fault")
+            errors += [f"{cell.id}: {why}" for why in ([fault] if fault else known)]
     return ", ".join(errors)
+
+
+def _is_built_in(name: str) -> bool:
+    kind = getattr(builtins, name, None)
+    return isinstance(kind, type) and issubclass(kind, BaseException)

@@ -1,38 +1,23 @@
 """Rebuild, don't trust: the notebook that runs is the instructor's copy, with the student's sources in their
 places.
 
-From a submission come the sources of solution cells, found by grade_id, and of the code cells the student
-added. Of several cells with the same grade_id the last one is the solution (so says nbgrader too) and the
-others count as added. A solution cell that is missing is as it was released. An instructor's cell without
-grade_id stays as it is; where the student edited it, the edited copy runs after it.
+From a submission come the sources of solution cells, found by grade_id, and of the cells the student added:
+code, which runs, and text with its pictures, which a person reads. Of several cells with the same grade_id
+the last one is the solution (so says nbgrader too) and the others count as added. A solution cell that is
+missing is as it was released. An instructor's cell without grade_id stays as it is; where the student edited
+it, the edited copy comes after it.
 """
 
 import copy
-import json
 import re
 from dataclasses import dataclass, field, replace
 
 import nbformat
 from nbformat import NotebookNode
 
+from rnncourse.grading.judge.picture import bundle, decoded
 from rnncourse.grading.judge.source import defined
-
-MAX_CELLS = 2000
-MAX_SOURCE = 1 << 20  # characters of one cell
-
-
-class Unreadable(ValueError):
-    """A submitted file that is no notebook; the message is for the instructor's table."""
-
-
-@dataclass(frozen=True)
-class Raw:
-    """All that is read of a submitted cell."""
-
-    cell_type: str
-    id: str
-    grade_id: str
-    source: str
+from rnncourse.grading.judge.submitted import Raw
 
 
 @dataclass
@@ -50,6 +35,7 @@ class Cell:
     points: float = 0.0
     defines: list[str] = field(default_factory=list)  # what a solution cell is there to define
     imports: str = ""  # and the imports in it, which tests may rely on
+    added: bool = False  # by the student
 
     @property
     def is_code(self) -> bool:
@@ -59,49 +45,6 @@ class Cell:
     def unanswered(self) -> bool:
         """Whether a solution is as released."""
         return self.node.metadata.get("nbgrader", {}).get("released") == self.source
-
-
-def parse(data: bytes) -> list[Raw]:
-    """The cells of a submitted notebook, of format 3 or 4; what is malformed within is passed over.
-
-    Raises:
-        Unreadable: the bytes are not a notebook.
-    """
-    try:
-        notebook = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(str(error).splitlines()[0].split(":")[0][:80]) from None
-    if not isinstance(notebook, dict):
-        raise Unreadable("no object in it")
-    cells = notebook.get("cells")
-    if not isinstance(cells, list):
-        sheets = notebook.get("worksheets")
-        sheets = sheets if isinstance(sheets, list) else [{}]
-        cells = sheets[0].get("cells") if sheets and isinstance(sheets[0], dict) else None
-    if not isinstance(cells, list):
-        raise Unreadable("no cells in it")
-    if len(cells) > MAX_CELLS:
-        raise Unreadable(f"{len(cells)} cells")
-    return [raw for raw in map(_raw, cells) if raw]
-
-
-def _raw(cell) -> Raw | None:
-    if not isinstance(cell, dict):
-        return None
-    source = cell.get("source", cell.get("input", ""))
-    if isinstance(source, list):
-        source = "".join(part for part in source if isinstance(part, str))
-    metadata = cell.get("metadata")
-    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    if not isinstance(source, str):
-        return None
-    if len(source) > MAX_SOURCE:
-        raise Unreadable(f"a cell of {len(source)} characters, {MAX_SOURCE} at most are read")
-    source = source.encode("utf-8", "replace").decode()  # half a surrogate pair is valid JSON
-    return Raw(
-        str(cell.get("cell_type"))[:20], str(cell.get("id", ""))[:64], str(grade_id or "")[:200], source
-    )
 
 
 class Lab:
@@ -141,7 +84,7 @@ class Lab:
             if not cell.id and cell.node.get("id")
         }
         by_source = {
-            (cell.node.cell_type, cell.source): i for i, cell in enumerate(self.cells) if not cell.id
+            (cell.node.cell_type, _bare(cell.source)): i for i, cell in enumerate(self.cells) if not cell.id
         }
         last = {raw.grade_id: raw for raw in submitted}
         cells = [replace(cell, node=_own(cell.node)) for cell in self.cells]
@@ -163,19 +106,19 @@ class Lab:
                 place = by_grade_id[raw.grade_id]
                 if cells[place].kind in ("solution", "manual"):
                     cells[place].source = cells[place].node.source = raw.source
+                    if pictures := _pictures(raw):
+                        cells[place].node.attachments = {
+                            **cells[place].node.get("attachments", {}),
+                            **pictures,
+                        }
                 continue
             known = None
             if raw.grade_id not in by_grade_id:
-                known = by_id.get(raw.id, by_source.get((raw.cell_type, raw.source)))
+                known = by_id.get(raw.id, by_source.get((raw.cell_type, _bare(raw.source))))
             if known is not None:
                 place = known
-            if (
-                raw.cell_type == "code"
-                and (known is None or raw.source != cells[known].source)
-                and raw.source.strip()
-            ):
-                node = nbformat.v4.new_code_cell(raw.source)
-                added.setdefault(place, []).append(Cell("added", "", raw.source, node))
+            if raw.source.strip() and (known is None or _bare(raw.source) != _bare(cells[known].source)):
+                added.setdefault(place, []).append(_added(raw))
         out = added.get(-1, [])
         for i, cell in enumerate(cells):
             out += [cell, *added.get(i, [])]
@@ -198,6 +141,27 @@ class Lab:
         return nbformat.from_dict(
             {"cells": nodes, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
         )  # the last without ids
+
+
+def _bare(source: str) -> str:
+    """A source without what editors change of themselves."""
+    return "\n".join(source.split("\r\n")).strip()
+
+
+def _added(raw: Raw) -> Cell:
+    """A cell that the student added; what isn't code becomes Markdown, for raw is HTML to a browser."""
+    if raw.cell_type == "code":
+        return Cell("added", "", raw.source, nbformat.v4.new_code_cell(raw.source), added=True)
+    node = nbformat.v4.new_markdown_cell(raw.source)
+    if pictures := _pictures(raw):
+        node.attachments = pictures
+    return Cell("text", "", raw.source, node, added=True)
+
+
+def _pictures(raw: Raw) -> dict[str, dict[str, str]]:
+    """What was pasted into a cell and is a picture."""
+    found = {name: decoded(words) for name, words in raw.attachments.items()}
+    return {name: bundle(data) for name, data in found.items() if data}
 
 
 def _binds(source: str, name: str) -> bool:
@@ -232,7 +196,8 @@ def _lab_cell(node: NotebookNode, stored: dict[str, dict] | None) -> Cell:
             )
         kept = stored[name]
         node.source = kept["source"]
-        flags["checksum"] = kept["checksum"]
+        if kept["checksum"]:  # a task for a person has none
+            flags["checksum"] = kept["checksum"]
         if graded:
             flags["points"] = kept["points"]
     kind = "text" if node.cell_type != "code" else "instructor"

@@ -20,6 +20,7 @@ class Outcome:
     hint: str = ""  # the author's words about the failing line
     kind: str = ""  # the built-in exception that a test ended with
     shown: bool = False  # of the run for what the student reads
+    person: str = ""  # why the instructor must look at the lab, or empty
 
     @property
     def error(self) -> str:

@@ -12,10 +12,12 @@ import signal
 import sys
 import time
 import types
+from dataclasses import dataclass
 
 import numpy as np
 
 from rnncourse.grading.cell.sandbox import Keeper, NoIsolation
+from rnncourse.grading.judge.lab import Importer, Shell, StudentsFile
 from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, encode
 
 KEPT = 2000  # characters of a message
@@ -24,6 +26,7 @@ EXCEPTIONS = {
     if isinstance(kind, type) and issubclass(kind, Exception)
     and not issubclass(kind, (StopIteration, UnicodeError, Warning))
 }  # fmt: skip
+USED_UP = "the notebook's time is used up"
 NO_ANSWER = "the process sent what is no answer"
 NOT_PLAIN = "not a plain value, an array or a tensor, which is all that can come back"
 
@@ -46,9 +49,9 @@ class Student:
         self.history: list[tuple[str, bool]] = []
         self.end = time.monotonic() + job["notebook_timeout"]
         self.deadline, self.number, self.forks = self.end, 0, 0
-        self.fault = self.public = (
-            ""  # what went wrong in this cell; and the same without a word that the student can choose
-        )
+        self.asked = 0  # so many times
+        # what went wrong in this cell; and the same without a word that the student can choose
+        self.fault = self.public = ""
         self.stubs: dict[str, Stub] = {}  # the functions that this cell has asked for by name
 
     def begin(self) -> None:
@@ -57,6 +60,8 @@ class Student:
         self.stubs = {}
         if self.wire is None:
             try:
+                if time.monotonic() >= self.end:
+                    raise self.fail(USED_UP)
                 self.replay()
             except Fault:
                 self.drop()
@@ -73,6 +78,8 @@ class Student:
         try:
             self.ask("start", files)
         except Fault as fault:  # before a student's code has run
+            if time.monotonic() >= self.end:
+                raise
             raise NoIsolation(f"the lab's files can't be handed to the student's process: {fault}") from None
         for source, theirs in self.history:
             self.deadline = min(self.end, time.monotonic() + self.job["timeout"])
@@ -104,6 +111,7 @@ class Student:
         return True
 
     def ask(self, *request):
+        self.asked += 1
         if self.wire is None:
             raise self.fail("the student's process is gone")
         self.number = int.from_bytes(os.urandom(6), "little")  # which no reply sent in advance can know
@@ -124,8 +132,7 @@ class Student:
         except TimeoutError:
             used_up = self.deadline == self.end
             raise self.fail(
-                self.drop()
-                or ("the notebook's time is used up" if used_up else f"ran over {self.job['timeout']:g} s")
+                self.drop() or (USED_UP if used_up else f"ran over {self.job['timeout']:g} s")
             ) from None
         except Malformed as error:
             raise self.fail(self.drop() or f"{NO_ANSWER}: {error}"[:200], NO_ANSWER) from None
@@ -288,15 +295,22 @@ def _write_back(given: list, changed: dict) -> None:
 
 
 class Names(dict):
-    """The names of the test cells: the instructor's here, the student's over there."""
+    """The names of the test cells: the instructor's here, and over there those that solution cells define.
 
-    def __init__(self, student: Student):
+    Any other name that is missing here is missing: a student who knew it would be asked for what the lab
+    compares with.
+    """
+
+    def __init__(self, student: Student, importer: Importer):
         from IPython.display import display
 
+        shell = Shell(self, importer)
         super().__init__(
-            __name__="__main__", __builtins__=builtins, display=display, get_ipython=lambda: _NoShell(self)
+            __name__="__main__", __builtins__=builtins, display=display, get_ipython=lambda: shell
         )
         self.student, self.theirs = student, set()
+        self.lost: dict[str, Lost] = {}  # names that the lab binds, and that could not be bound
+        self.missing = ""  # the first of the lab's names that the test in hand asked for in vain
 
     def hand_over(self, names: list[str]) -> None:
         """From here on these are the student's."""
@@ -304,54 +318,80 @@ class Names(dict):
         for name in names:
             dict.pop(self, name, None)
 
+    def run(self, statements: list[tuple], cell: str, seconds, solution: bool = False) -> None:
+        """Run a cell of the lab on this side, statement by statement, for the names that it binds.
+
+        `statements` are pairs of code and the names that it binds; `seconds()` is a context in which one
+        may run. Where one fails the next is run all the same: what the failed one would have bound is lost.
+        What a `solution` imports from a file that the student handed in is the student's.
+        """
+        for code, bound in statements:
+            asked, error = self.student.asked, None
+            try:
+                with seconds():
+                    exec(code, self)
+            except BaseException as caught:  # it may fail in any way
+                error = caught
+            if solution and isinstance(error, StudentsFile):
+                self.hand_over(bound)
+            else:
+                self.lose(bound, Lost(cell, error, self.student.asked > asked))
+
+    def lose(self, bound: list[str], lost: "Lost") -> None:
+        """Remember why those of the names that are not here are missing."""
+        for name in bound:
+            if dict.__contains__(self, name):
+                self.lost.pop(name, None)
+            else:
+                self.lost[name] = lost
+
     def __contains__(self, name):
-        return super().__contains__(name) or (type(name) is str and self.student.knows(name))
+        return super().__contains__(name) or (name in self.theirs and self.student.knows(name))
 
     def get(self, name, default=None):
-        try:
-            return self[name]
-        except KeyError:
+        if name not in self:
             return default
+        return self[name]
 
     def __missing__(self, name):
-        if name not in self.theirs and hasattr(builtins, name):
+        if name in self.theirs:
+            return self.student.get(name)
+        if hasattr(builtins, name):
             return getattr(builtins, name)
-        return self.student.get(name)
+        self.missing = self.missing or name
+        raise KeyError(name)
 
     def __setitem__(self, name, value):
-        if type(value) is Stub:
+        if type(value) is Stub:  # another name for a function of the student's
             self.student.ask("set", name, value)
             self.student.stubs.pop(name, None)
-            dict.pop(self, name, None)
+            self.hand_over([name])
         else:
             super().__setitem__(name, value)
 
     def __delitem__(self, name):
         if dict.__contains__(self, name):
             super().__delitem__(name)
-        else:
+        elif name in self.theirs:
             self.student.get(name)
             self.student.ask("delete", name)
             self.student.stubs.pop(name, None)
+        else:
+            raise KeyError(name)
 
 
-class _NoShell:
-    """Stands for IPython's shell here: a magic of the lab's does its work in the student's process."""
+@dataclass(frozen=True)
+class Lost:
+    """Why a name is missing: the cell that would have bound it, and what that failed with."""
 
-    def __init__(self, names):
-        self.names = names
+    cell: str
+    error: BaseException | None
+    by_student: bool  # what the student wrote had a part in it
 
-    def run_cell_magic(self, magic, line, body):
-        if magic not in ("time", "capture"):
-            raise RuntimeError(f"%%{magic} does nothing in a test")  # and must not pass for a test that did
-        exec(compile(body, "<test>", "exec"), self.names)
-
-    def run_line_magic(self, magic, line, *_, **__):
-        if magic == "time":
-            exec(compile(line, "<test>", "exec"), self.names)
-
-    def __getattr__(self, name):
-        return lambda *arguments, **keywords: None
+    def __str__(self):
+        if self.error is None or self.by_student:  # whose words the error may bear
+            return f"is bound by {self.cell}, which did not come so far"
+        return f"is bound by {self.cell}, which failed here: {type(self.error).__name__}: {self.error}"[:300]
 
 
 @contextlib.contextmanager

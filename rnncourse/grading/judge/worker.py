@@ -27,6 +27,8 @@ from rnncourse.grading.judge.libraries import load
 
 RUNS = 2  # of a notebook, at most
 NO_SANDBOX = 2  # exit status of a scoring process whose sandbox is gone
+STUCK = -signal.SIGPROF  # of one that was in code that no Python interrupts
+LATE = "late"  # of one that was ended here
 GRACE = 15  # seconds more before a scoring process itself is ended
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its time to remove a folder
 
@@ -77,23 +79,32 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
     shared, keeper = sandbox, None
     with wire.makefile("rwb") as lines:
         for line in lines:
-            job = json.loads(line)
-            for _ in range(3):  # again, where the sandbox has died of something else
+            job = json.loads(line) | {"stuck": [], "cwd": options["cwd"]}
+            end = time.monotonic() + RUNS * job["notebook_timeout"] + GRACE
+            outcomes, tries = {}, 3
+            while True:
                 if keeper and keeper.rules != job["forbid"]:
                     keeper.close()
                     keeper = None
                 if keeper is None:
                     sandbox, keeper = _keeper(sandbox, options, number)
                     keeper.rules = job["forbid"]
-                outcomes, status = _run(job, keeper)
+                status, place = _run(job, keeper, outcomes, end)
                 if status == 0:
                     break
                 keeper.close()  # nobody knows what was said between those two
-                keeper = None
-                if status != NO_SANDBOX:
+                keeper, tries = None, tries - (status == NO_SANDBOX)
+                if status == STUCK and place:  # once more, without that cell
+                    job["stuck"].append(place)
+                elif status == NO_SANDBOX and tries:  # once more: it has died of something else
+                    time.sleep(0.5)  # one that is dying still takes a message
+                else:
                     break
-                time.sleep(0.5)  # one that is dying still takes a message
-            lines.write(json.dumps({"outcomes": outcomes, "complete": status == 0}).encode() + b"\n")
+            reply = {
+                "outcomes": list(outcomes.values()), "told": status == 0 or bool(place and place[0]),
+                "complete": status in (0, LATE),
+            }  # fmt: skip
+            lines.write(json.dumps(reply).encode() + b"\n")
             lines.flush()
     if keeper:
         keeper.close()
@@ -115,16 +126,17 @@ def _keeper(sandbox: Sandbox, options: dict, number: int) -> tuple[Sandbox, Keep
         return sandbox, sandbox.keeper(number)
 
 
-def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
-    """Score in a fork; the outcomes it gave, which count when it ends badly too, and its exit status."""
+def _run(job: dict, keeper: Keeper, outcomes: dict, end: float) -> tuple[int, list | None]:
+    """Score in a fork, until `end` at most; its exit status, and the place of the cell that it had come to.
+
+    Each outcome that it gave is entered in `outcomes`, where there is none of that cell: they count when it
+    ends badly, too.
+    """
     for cell in job["cells"]:
         if cell["kind"] in ("instructor", "test"):
             for source in {cell["source"]: None, without_hidden(cell["source"]): None}:
                 with contextlib.suppress(SyntaxError):
-                    if cell["kind"] == "test":
-                        score.compiled(source, "<test>")  # remembered for the next one
-                    else:
-                        score.statements(source)
+                    score.prepare(cell["kind"], source)
     read, write = os.pipe()
     job["scratch"] = tempfile.mkdtemp(dir=SCRATCH)
     pid = os.fork()
@@ -140,9 +152,11 @@ def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
             for stream in (0, 1, 2):  # a test may print what it likes
                 os.dup2(null, stream)
             with open(write, "w") as out:
-                score.run(
-                    job, keeper, lambda outcome: print(json.dumps(vars(outcome)), file=out, flush=True)
-                )
+
+                def emit(said) -> None:
+                    print(json.dumps(said if type(said) is list else vars(said)), file=out, flush=True)
+
+                score.run(job, keeper, emit)
             os._exit(0)
         except NoIsolation:
             os._exit(NO_SANDBOX)
@@ -151,19 +165,25 @@ def _run(job: dict, keeper: Keeper) -> tuple[list[dict], int]:
         finally:
             os._exit(1)
     os.close(write)
-    end = time.monotonic() + RUNS * job["notebook_timeout"] + GRACE
-    data = b""
+    late, data = False, b""
     while select.select([read], [], [], max(0.0, end - time.monotonic()))[0]:
         part = os.read(read, 1 << 16)
         if not part:
             break
         data += part
     else:
+        late = True
         os.kill(pid, signal.SIGKILL)
     os.close(read)
     _, status = os.waitpid(pid, 0)
     shutil.rmtree(job["scratch"], ignore_errors=True)
-    return [json.loads(line) for line in data.split(b"\n")[:-1]], os.waitstatus_to_exitcode(status)
+    place = None
+    for said in map(json.loads, data.split(b"\n")[:-1]):
+        if type(said) is list:
+            place = said
+        else:
+            outcomes.setdefault((said["shown"], said["index"]), said)
+    return LATE if late else os.waitstatus_to_exitcode(status), place
 
 
 def _limit_memory(size: int) -> None:
