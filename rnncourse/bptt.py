@@ -12,12 +12,14 @@ after the loop over time. Then the measurements, for any step function and any m
 
 Sources: Werbos, "Backpropagation through time: what it does and how to do it" (1990); Pascanu, Mikolov, Bengio, "On the
 difficulty of training recurrent neural networks" (2013), for Jacobians, their bound and clipping; Williams, Peng, "An
-efficient gradient-based algorithm for on-line training of recurrent network trajectories" (1990), for truncation.
+efficient gradient-based algorithm for on-line training of recurrent network trajectories" (1990), for truncation; Lim et
+al., "Parallelizing non-linear sequential models over the sequence length" (2024), for Newton's method in time.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -255,9 +257,110 @@ class TruncatedBPTT:
             yield torch.cat(outputs, 1), slice(begin, end)
 
 
+class Newton(NamedTuple):
+    """What `newton_in_time` found.
+
+    h: (B, T, H), the state after every step. iterations: how many it took. residuals: max |step(x_t, h_{t-1}) − h_t|
+    before the first iteration and after each. converged: the last of them is within the tolerance.
+    """
+
+    h: Tensor
+    iterations: int
+    residuals: list[float]
+    converged: bool
+
+
+def newton_in_time(
+    step: Callable, x: Tensor, h0: Tensor, *, guess: Tensor | None = None, tolerance: float | None = None,
+    max_iterations: int = 100,
+) -> Newton:  # fmt: skip
+    """All states of h_t = step(x_t, h_{t-1}) at once, by Newton's method in place of the loop over time.
+
+    The T equations r_t = step(x_t, h_{t-1}) − h_t = 0 are linearised around a guess of all states. The correction δ_t of
+    h_t then is a linear recurrence, δ_t = J_t δ_{t-1} + r_t with J_t = ∂h_t/∂h_{t-1}, which a scan solves in 2 log₂ T
+    rounds of products of H × H matrices. After k iterations the first k steps are exact, so T of them always do; where
+    gradients vanish over time a few are enough, where they explode it takes about as many as there are steps.
+
+    Args:
+        step: from x_t (N, D) and the state before (N, H) to the state after (N, H), every row by itself, as in
+            `lambda x_t, h: rnn_step(x_t, h, W_ih, W_hh)`; an LSTM's h and c are one state, side by side.
+        x: (B, T, D), the inputs, or anything (B, T, …) whose steps (N, …) `step` takes. h0: (B, H), the first state.
+        guess: (B, T, H), the states to begin from; None is zeros.
+        tolerance: it has converged where no residual is above; None is 100 times the resolution of h0's dtype.
+        max_iterations: where it hasn't after so many, the states come as they are.
+
+    Returns:
+        h (B, T, H), iterations, residuals and converged: see `Newton`. Gradients of h reach x, h0 and the parameters of
+        `step`: the scan, once more around the solution, is their backpropagation through time. They hold where it has
+        converged.
+
+    Raises:
+        ValueError: a shape or a dtype does not fit, or an argument is out of range.
+
+    Source: Lim, Zhu, Selfridge, Kasim, "Parallelizing non-linear sequential models over the sequence length" (2024), DEER;
+    Danieli et al., "ParaRNN: unlocking parallel training of nonlinear RNNs for large language models" (2025).
+    """
+    if not isinstance(x, Tensor) or x.dim() < 2 or x.shape[1] == 0:
+        got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"x: got {got}, expected a tensor (B, T, …) with at least one step")
+    B, T = x.shape[:2]
+    if not isinstance(h0, Tensor) or h0.dim() != 2 or len(h0) != B or not h0.is_floating_point():
+        got = f"{tuple(h0.shape)} of {h0.dtype}" if isinstance(h0, Tensor) else type(h0).__name__
+        raise ValueError(f"h0: got {got}, expected a floating point tensor (B, H) with B = {B}")
+    shape = (B, T, h0.shape[1])
+    if guess is not None and (guess.shape != shape or guess.dtype != h0.dtype):
+        raise ValueError(f"guess: got {tuple(guess.shape)} of {guess.dtype}, expected {shape} of {h0.dtype}")
+    tolerance = 100 * torch.finfo(h0.dtype).eps if tolerance is None else tolerance
+    if not tolerance > 0:
+        raise ValueError(f"tolerance: got {tolerance!r}, expected a number above 0")
+    _check_count("max_iterations", max_iterations, 1)
+
+    def residual(h_prev, h):
+        after = step(x.flatten(0, 1), h_prev)  # (B·T, H)
+        if not isinstance(after, Tensor):
+            raise ValueError(f"step: got {type(after).__name__}, expected the state after it as one tensor")
+        if after.shape != h_prev.shape:
+            raise ValueError(f"step: got a state of shape {tuple(after.shape)}, expected {tuple(h_prev.shape)}")
+        return after.view(shape) - h
+
+    def correct(h_prev, r):
+        J = step_jacobian(lambda h: step(x.flatten(0, 1), h), h_prev).detach().view(*shape, -1)  # (B, T, H, H)
+        return _scan_matrices(J, r)
+
+    def before(h):
+        return torch.cat([h0[:, None], h[:, :-1]], 1).flatten(0, 1)  # (B·T, H)
+
+    h = h0.new_zeros(shape) if guess is None else guess.detach()
+    with torch.no_grad():
+        r = residual(before(h), h)
+        residuals = [r.abs().max().item()]
+        while not residuals[-1] <= tolerance and len(residuals) <= max_iterations:
+            delta = correct(before(h), r)
+            # products of many J overflow where gradients explode: take there what one plain step gives
+            h = h + torch.where(delta.isfinite(), delta, r)
+            r = residual(before(h), h)
+            residuals.append(r.abs().max().item())
+    if torch.is_grad_enabled():
+        r = residual(before(h), h)
+        if r.requires_grad:  # δ is 0 up to rounding; what its graph gives is (I − J)⁻¹ ∂r, the gradient of the solution
+            h = h + correct(before(h).detach(), r)
+    return Newton(h, len(residuals) - 1, residuals, residuals[-1] <= tolerance)
+
+
 def _norm(tensors):
     """The norm of all together, in at least float32: squares of float16 are infinite from 256 on."""
     return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(at_least_float32(t)) for t in tensors]))
+
+
+def _scan_matrices(J: Tensor, r: Tensor) -> Tensor:
+    """δ_t = J_t δ_{t-1} + r_t from δ_0 = 0, for J (B, T, H, H) and r (B, T, H): (B, T, H)."""
+    from rnncourse.ssm.scan import associative_scan  # here: its package's other modules are floors above this one
+
+    def compose(left, right):
+        (J_1, r_1), (J_2, r_2) = left, right
+        return J_2 @ J_1, (J_2 @ r_1[..., None])[..., 0] + r_2
+
+    return associative_scan(compose, (J, r))[1]
 
 
 def _check_count(name, value, least):

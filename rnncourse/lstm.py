@@ -11,10 +11,12 @@ Equations
     c_t = f ⊙ c_{t-1} + i ⊙ g;  h_t = o ⊙ tanh(c_t)                  `lstm_step`, `lstm_sequence`, `LSTM`
     gates that see the cell: + p ⊙ c in a_i, a_f, a_o                 `peephole_step`, `PeepholeLSTM`
     one gate for two: f = 1 − i                                       `coupled_step`, `CoupledLSTM`
+    i = exp(a_i), h_t = o ⊙ c_t / n_t with n_t the sum of the gates   `slstm_step`, and with a matrix as cell `mlstm_step`
 
 Sources: Hochreiter, Schmidhuber, "Long short-term memory" (1997), without forget gate; Gers, Schmidhuber, Cummins,
 "Learning to forget" (2000), with it; Gers, Schmidhuber, "Recurrent nets that time and count" (2000), peepholes; Greff
-et al., "LSTM: a search space odyssey" (2017), all variants; PyTorch's torch.nn.LSTM for parameters and their names.
+et al., "LSTM: a search space odyssey" (2017), all variants; Beck et al., "xLSTM: extended long short-term memory" (2024),
+the sequel; PyTorch's torch.nn.LSTM for parameters and their names.
 """
 
 import math
@@ -283,3 +285,90 @@ def _biases(lstm):
     if gates != 4 or not names:
         raise ValueError(f"lstm: got {lstm}, expected an LSTM with gates i, f, g, o and with biases")
     return [(getattr(lstm, name), getattr(lstm, name.replace("_ih", "_hh"))) for name in names]
+
+
+# The sequel: gates that may be above 1, and a matrix for a cell (the chapter's further page on xLSTM).
+
+
+def slstm_step(
+    x_t, h_prev, c_prev, n_prev, m_prev, W_ih, W_hh, b_ih=None, b_hh=None, forget="sigmoid"
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One step of the sLSTM: an LSTM whose input gate is an exponential, and whose cell is divided by the sum of its gates.
+
+        i = exp(a_i);  f = σ(a_f) or exp(a_f);  g = tanh(a_g);  o = σ(a_o)
+        c_t = f ⊙ c_{t-1} + i ⊙ g;  n_t = f ⊙ n_{t-1} + i;  h_t = o ⊙ c_t / n_t
+
+    The exponential overflows, c_t / n_t doesn't. So c_t and n_t are stored divided by exp(m_t), with m_t the larger of
+    log f + m_{t-1} and a_i: both gates are then at most 1, and h_t is what it was.
+
+    Args:
+        x_t: (B, D). h_prev, c_prev, n_prev, m_prev: (B, H); before the first step zeros, and m_prev −∞.
+        W_ih: (4H, D). W_hh: (4H, H). b_ih, b_hh: (4H) or None; row blocks i, f, g, o.
+        forget: "sigmoid" or "exp", the forget gate's activation.
+
+    Returns:
+        h_t, c_t, n_t, m_t: (B, H) each.
+
+    Raises:
+        ValueError: a shape does not fit, or the activation is unknown.
+
+    Source: Beck et al., "xLSTM: extended long short-term memory" (2024), section 2.2; g is their z.
+    """
+    states = {"h_prev": h_prev, "c_prev": c_prev, "n_prev": n_prev, "m_prev": m_prev}
+    check_step(4, x_t, states, W_ih, W_hh, b_ih, b_hh)
+    a_t = F.linear(x_t, W_ih, b_ih) + F.linear(h_prev, W_hh, b_hh)  # (B, 4H)
+    a_i, a_f, a_g, a_o = a_t.chunk(4, 1)  # (B, H) each
+    i, f, m_t = _exponential_gates(a_i, a_f, m_prev, forget)
+    c_t = f * c_prev + i * a_g.tanh()
+    n_t = f * n_prev + i
+    return a_o.sigmoid() * c_t / n_t, c_t, n_t, m_t
+
+
+def mlstm_step(
+    q_t, k_t, v_t, a_i, a_f, a_o, C_prev, n_prev, m_prev, forget="sigmoid"
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One step of the mLSTM: the cell is a matrix that is written to by key and value, and read by a query.
+
+        i = exp(a_i);  f = σ(a_f) or exp(a_f);  o = σ(a_o)
+        C_t = f C_{t-1} + i v_t k_tᵀ;  n_t = f n_{t-1} + i k_t;  h_t = o ⊙ C_t q_t / max(|n_tᵀ q_t|, 1)
+
+    No state stands in a gate, a key or a value, so that a sequence can be computed without a loop. C_t and n_t are stored
+    divided by exp(m_t), as in `slstm_step`.
+
+    Args:
+        q_t, k_t, v_t: (B, H), query, key (by their paper already divided by √H) and value, each computed from x_t alone.
+        a_i, a_f: (B, 1), pre-activations of the gates of the cell. a_o: (B, H), that of the output gate.
+        C_prev: (B, H, H). n_prev: (B, H). m_prev: (B, 1); before the first step zeros, and m_prev −∞.
+        forget: "sigmoid" or "exp", the forget gate's activation.
+
+    Returns:
+        h_t (B, H), C_t (B, H, H), n_t (B, H), m_t (B, 1).
+
+    Raises:
+        ValueError: a shape does not fit, or the activation is unknown.
+
+    Source: Beck et al., "xLSTM: extended long short-term memory" (2024), section 2.3.
+    """
+    if q_t.dim() != 2:
+        raise ValueError(f"q_t: got shape {tuple(q_t.shape)}, expected (B, H)")
+    B, H = q_t.shape
+    expected = {"k_t": (k_t, (B, H)), "v_t": (v_t, (B, H)), "a_i": (a_i, (B, 1)), "a_f": (a_f, (B, 1)), "a_o": (a_o, (B, H))}
+    expected |= {"C_prev": (C_prev, (B, H, H)), "n_prev": (n_prev, (B, H)), "m_prev": (m_prev, (B, 1))}
+    for name, (tensor, shape) in expected.items():
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"{name}: got shape {tuple(tensor.shape)}, expected {shape}")
+    i, f, m_t = _exponential_gates(a_i, a_f, m_prev, forget)  # (B, 1) each
+    C_t = f[..., None] * C_prev + i[..., None] * v_t[:, :, None] * k_t[:, None, :]  # (B, H, H)
+    n_t = f * n_prev + i * k_t
+    read, norm = (C_t @ q_t[..., None])[..., 0], (n_t * q_t).sum(1, keepdim=True).abs()  # (B, H), (B, 1)
+    one = (-m_t).clamp(max=0.99 * math.log(torch.finfo(m_t.dtype).max)).exp()  # ∞ would have a gradient of NaN
+    return a_o.sigmoid() * read / torch.maximum(norm, one), C_t, n_t, m_t
+
+
+def _exponential_gates(a_i, a_f, m_prev, forget):
+    """i / exp(m_t), f · exp(m_{t-1}) / exp(m_t), at most 1 each, and m_t, of the shape of a_i."""
+    if forget not in ("sigmoid", "exp"):
+        raise ValueError(f"forget: got {forget!r}, expected 'sigmoid' or 'exp'")
+    log_f = F.logsigmoid(a_f) if forget == "sigmoid" else a_f
+    m_t = torch.maximum(log_f + m_prev, a_i)
+    return (a_i - m_t).exp(), (log_f + m_prev - m_t).exp(), m_t
