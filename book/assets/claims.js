@@ -34,7 +34,7 @@ addEventListener("DOMContentLoaded", () => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = head.textContent.trim();
-    head.replaceChildren(button);
+    (head.querySelector("p") ?? head).replaceChildren(button);
     button.addEventListener("click", () => {
       const falling = head.getAttribute("aria-sort") === "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));

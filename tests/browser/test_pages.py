@@ -190,6 +190,23 @@ def test_search(visit_first, word):
     assert visit_first.complaints == []
 
 
+def test_claims_can_be_filtered_and_sorted(visit_first):
+    page = visit_first.page
+    page.goto(f"{visit_first.home}/claims.html")
+    rows = page.locator("article table").last.locator("tbody tr")
+    everything = rows.count()
+    page.get_by_label("Verdict").select_option("wrong")
+    wrong = rows.locator("visible=true")
+    assert 0 < wrong.count() < everything
+    page.get_by_label("Words").fill("gradient")
+    assert 0 < wrong.count() < everything and all("gradient" in row.lower() for row in wrong.all_inner_texts())
+    page.get_by_label("Words").fill("")
+    for _ in range(2):
+        page.get_by_role("button", name="claim", exact=True).click()  # rising, then falling
+    names = [row.split()[0] for row in wrong.all_inner_texts()]
+    assert names == sorted(names, reverse=True)
+
+
 def test_has_equations_and_interactive_figures(pages):
     """The tests above would pass on a book without any."""
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
