@@ -134,7 +134,7 @@ class Watch(threading.Thread):
                 self.peak = max(self.peak, sum(map(self.share, workers)))
             for process in workers:
                 with contextlib.suppress(OSError):
-                    if b"grading.server" in (process / "cmdline").read_bytes():
+                    if b"rnncourse.grading.cell.server" in (process / "cmdline").read_bytes():
                         ticks = (process / "stat").read_bytes().rpartition(b")")[2].split()[11:15]
                         self.seconds[process] = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
