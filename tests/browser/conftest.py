@@ -85,9 +85,10 @@ class Visit:
 
     page: Page
     home: str
+    name: str
     complaints: list[str] = field(default_factory=list)
 
-    def open(self, address):
+    def open(self):
         page = self.page
         page.set_default_timeout(10_000)
         page.on("request", lambda r: self.complain(f"asks {r.url}", r.url.startswith((self.home, "data:", "blob:"))))
@@ -95,7 +96,7 @@ class Visit:
         page.on("response", lambda r: self.complain(f"gets {r.status} for {r.url}", r.ok))
         page.on("console", lambda m: self.complain(f"console: {m.text}", m.type != "error"))
         page.on("pageerror", lambda error: self.complain(f"error: {error}"))
-        page.goto(self.home + address, wait_until="load")
+        page.goto(f"{self.home}/{self.name}.html", wait_until="load")
         page.wait_for_function("document.fonts.status === 'loaded'")
         page.add_style_tag(content="* { transition: none !important; animation: none !important; }")  # nothing to wait for
         return self
@@ -118,18 +119,18 @@ class Visit:
 def visit(request, browser, html):
     """Every page in turn, from its file, opened once for all tests."""
     with browser.new_context() as context:
-        yield Visit(context.new_page(), html.as_uri()).open(f"/{request.param}.html")
+        yield Visit(context.new_page(), html.as_uri(), request.param).open()
 
 
 @pytest.fixture
 def visit_first(browser, html):
     """The file that a reader opens first."""
     with browser.new_context() as context:
-        yield Visit(context.new_page(), html.as_uri()).open("/index.html")
+        yield Visit(context.new_page(), html.as_uri(), "index").open()
 
 
 @pytest.fixture(params=page_names())
 def visit_http(request, browser, server):
     """Every page in turn, from a web server."""
     with browser.new_context() as context:
-        yield Visit(context.new_page(), server).open(f"/{request.param}.html")
+        yield Visit(context.new_page(), server, request.param).open()
