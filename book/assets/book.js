@@ -1,8 +1,5 @@
 /* What the theme leaves undone: for readers who use a keyboard or a screen reader, for paper, for a book opened from a folder. */
 
-// From a folder, no script may read the other pages: the search shows where a word stands without quoting it.
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-
 /* A page shows the code that a learner reads. A switch, kept for all pages, shows the rest: cells tagged `hidden`, and folds. */
 const showsAllCode = () => document.documentElement.dataset.code === "all";
 try {

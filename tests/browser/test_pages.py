@@ -211,19 +211,6 @@ def test_first_page(visit_first):
     assert visit_first.complaints == []
 
 
-@pytest.mark.parametrize("word", ["Elman", "recurrent"])
-def test_search(visit_first, word):
-    page = visit_first.page
-    page.locator(".search-button__button:visible").click()
-    page.locator("input[type=search]:visible").fill(word)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/search.html?q=*")
-    page.locator("#search-results li a").first.click()
-    page.wait_for_url(lambda url: "search.html" not in url)
-    assert word.lower() in page.locator("article").inner_text().lower()
-    assert visit_first.complaints == []
-
-
 def test_claims_can_be_filtered_and_sorted(visit_first):
     page = visit_first.page
     page.goto(f"{visit_first.home}/claims.html")
