@@ -10,8 +10,10 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.addnodes import glossary
 
-OUT_OF_INDEX = (nodes.literal_block, nodes.math, nodes.math_block, nodes.raw, nodes.comment, nodes.image, nodes.title, nodes.label,
-                nodes.citation, glossary)  # fmt: skip
+OUT_OF_INDEX = (  # code, formulas, pictures, headings, and what has an entry of its own
+    nodes.literal_block, nodes.math, nodes.math_block, nodes.raw, nodes.comment, nodes.image, nodes.title, nodes.label,
+    nodes.citation, glossary,
+)  # fmt: skip
 
 
 def setup(app):

@@ -51,15 +51,26 @@ addEventListener("DOMContentLoaded", () => {
   // docutils gives references a role that is deprecated; they stand in a list.
   for (const reference of document.querySelectorAll(".citation")) reference.setAttribute("role", "listitem");
 
-  // What scrolls must be reachable by Tab, and what does not scroll must not be.
-  const scrollers = document.querySelectorAll(".pst-scrollable-table-container, .katex-display, article pre");
+  // What scrolls must be reachable by Tab, and what does not scroll must not be. A shade says on which side there is more.
+  const scrollers = document.querySelectorAll(".pst-scrollable-table-container, .katex-display, article pre, article .picture");
   const mark = (element) => {
-    if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+    const hidden = element.scrollWidth - element.clientWidth;
+    if (hidden > 1) element.tabIndex = 0;
     else element.removeAttribute("tabindex");
+    element.classList.toggle("more-left", element.scrollLeft > 1);
+    element.classList.toggle("more-right", element.scrollLeft < hidden - 1);
   };
   const observer = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));
-  scrollers.forEach((element) => observer.observe(element));
+  const watch = (element) => {
+    observer.observe(element);
+    element.addEventListener("scroll", () => mark(element), { passive: true });
+  };
+  scrollers.forEach(watch);
+  document.addEventListener("widget", ({ target }) => target.querySelectorAll(".picture").forEach(watch));
   document.fonts.ready.then(() => scrollers.forEach(mark));
+
+  // A hundred buttons that copy and links of headings to themselves would stand in the way of whoever goes on by Tab.
+  for (const aside of document.querySelectorAll(".copybtn, .headerlink")) aside.tabIndex = -1;
 
   // Paper is white, and nothing unfolds on it. This has to be done before the browser counts the pages.
   const system = matchMedia("(prefers-color-scheme: dark)");
