@@ -1,6 +1,6 @@
 """Sphinx extension of this book: pages that are light to load.
 
-The theme's thirteen style sheets become one without the fonts of icons (book.css draws the icons that are used), scripts that
+The theme's thirteen style sheets become two without the fonts of icons (book.css draws the icons that are used), scripts that
 the book doesn't need stay away, and the others become one. Every picture states its size, so nothing jumps while it loads.
 """
 
@@ -19,6 +19,7 @@ THEME_STYLES = ["basic.css", "styles/pydata-sphinx-theme.css"]  # linked by the 
 # Sphinx's marks of what was searched for (search.js has ours), and tabs, of which the book has none.
 NOT_NEEDED = {"doctools.js", "sphinx_highlight.js", "translations.js", "design-tabs.js"}
 ALONE = {"", "documentation_options.js", "afm.js", "claims.js"}  # not on every page; "" stands in the page itself
+LATE_STYLE = "_static/pygments.css"  # the theme rewrites it at the end of the build
 WIDGET = "application/vnd.jupyter.widget"
 NOT_LOADED = ["scripts/fontawesome.js", "scripts/*.map", "styles/*.map", "vendor", "searchtools.js", "language_data.js"]
 PIXELS = {"pt": 4 / 3, "px": 1, "": 1, "in": 96}
@@ -52,7 +53,7 @@ def slim(app, pagename, templatename, context, doctree):
     if together != app.light_pages:
         extra = set(together) ^ set(app.light_pages)
         raise ExtensionError(f"{pagename} wants scripts that other pages don't, name them in light.ALONE: {extra}")
-    context["css_files"] = [_CascadingStyleSheet("_static/all.css")]
+    context["css_files"] = [_CascadingStyleSheet(LATE_STYLE), _CascadingStyleSheet("_static/all.css")]
     context["script_files"] = [*alone, _JavaScript("_static/all.js")]
     if "body" in context:
         state = next((s.attributes["body"] for s in alone if s.attributes.get("type") == f"{WIDGET}-state+json"), None)
@@ -66,7 +67,7 @@ def write_scripts(app, files):
 
 
 def write_styles(static, files):
-    names = [str(PurePosixPath(file.filename).relative_to("_static")) for file in files if file.filename]
+    names = [str(PurePosixPath(file.filename).relative_to("_static")) for file in files if file.filename != LATE_STYLE]
     rules = []
     for name in [*THEME_STYLES, *names]:
         text = (static / name).read_text(encoding="utf-8")

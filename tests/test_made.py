@@ -27,7 +27,10 @@ def test_a_lab_is_current_once_it_was_made(course):
     assert not Made(config, folder).is_current("two")
 
 
-@pytest.mark.parametrize("changed", ["solutions/one/one.ipynb", "solutions/one/data.csv", "labs/one/one.ipynb", "nbgrader_config.py"])
+CHANGES = ["solutions/one/one.ipynb", "solutions/one/data.csv", "labs/one/one.ipynb", "nbgrader_config.py"]
+
+
+@pytest.mark.parametrize("changed", CHANGES)
 def test_a_change_makes_it_anew(course, changed):
     folder, config = course
     Made(config, folder).note("one")

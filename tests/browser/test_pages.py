@@ -231,6 +231,7 @@ def test_claims_can_be_filtered_and_sorted(visit_first):
 def test_one_switch_shows_all_code(visit):
     """Cells tagged `hidden` and folded code appear together, by keyboard, and on the next page too."""
     page = visit.show()
+    page.evaluate("document.querySelectorAll('article details').forEach((fold) => { fold.open = false; })")
     hidden, folds = page.locator("article .cell.tag_hidden"), page.locator("article details.hide")
     switch = page.get_by_role("button", name="Show all code")
     if hidden.count() + folds.count() == 0:
