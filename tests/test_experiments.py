@@ -23,28 +23,40 @@ def here(monkeypatch):
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_it_runs(script, monkeypatch, capsys):
-    before = script.with_suffix(".json").read_bytes()
+    before = stored_of(script)
     monkeypatch.setattr(sys, "argv", [script.name, "--quick"])
     runpy.run_path(str(script), run_name="__main__")
     assert json.loads(capsys.readouterr().out)
-    assert script.with_suffix(".json").read_bytes() == before
+    assert stored_of(script) == before
+
+
+def stored_of(script):
+    path = script.with_suffix(".json")
+    return path.read_text() if path.exists() else None
+
+
+def record_of(script):
+    stored = stored_of(script)
+    if stored is None:
+        pytest.skip(f"not measured yet: python book/experiments/{script.name}")
+    return json.loads(stored)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_what_is_stored_is_what_it_measures(script):
-    record = json.loads(script.with_suffix(".json").read_text())
+    record = record_of(script)
     settings = runpy.run_path(str(script))["SETTINGS"]
     assert record["settings"] == json.loads(json.dumps(settings))
     assert record["command"] == f"python book/experiments/{script.name}"
     assert record["device"] and record["results"]
 
 
-SWEEPS = [path for path in SCRIPTS if "from sweep import" in path.read_text()]
+SWEEPS = [path for path in SCRIPTS if "remember" in path.read_text()]
 
 
 @pytest.mark.parametrize("script", SWEEPS, ids=lambda path: path.stem)
 def test_every_network_was_trained_at_every_rate_from_every_seed(script):
-    record = json.loads(script.with_suffix(".json").read_text())
+    record = record_of(script)
     settings, networks = record["settings"], {}
     for run in record["results"]:
         key = {name: run[name] for name in list(run)[: list(run).index("rate")]}  # what was swept stands before the rate
@@ -59,10 +71,12 @@ def test_every_network_was_trained_at_every_rate_from_every_seed(script):
     assert len(settings["seeds"]) >= 3
 
 
-@pytest.mark.parametrize("script", [path for path in SWEEPS if "solved=" in path.read_text()], ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", SWEEPS, ids=lambda path: path.stem)
 def test_what_counts_as_learnt_is_learnt_and_what_does_not_had_its_time(script):
-    record = json.loads(script.with_suffix(".json").read_text())
+    record = record_of(script)
     settings, ended = record["settings"], {}
+    if "solved" not in settings:
+        pytest.skip("trained for a number of updates, not until it is learnt")
     budget = settings["symbols"] if "symbols" in settings else settings["updates"]
     for run in record["results"]:
         key = json.dumps([run[name] for name in list(run)[: list(run).index("rate")]])
