@@ -6,15 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).parents[1] / "book" / "experiments"
-SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.name != "stored.py")
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.name not in ("stored.py", "sweep.py"))
 
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     monkeypatch.setenv("TQDM_DISABLE", "1")
+    yield
+    torch.set_flush_denormal(False)  # a script switches it on, for the whole process
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
