@@ -34,7 +34,8 @@ def prose(path):
     """The text of a page, without folded solutions, formulas, tables and marks."""
     text = "\n\n".join(cell.source for _, cell in cells(path, "markdown"))
     text = re.sub(r"<details>.*?</details>|```\{solution-start\}.*?```\{solution-end\}", "", text, flags=re.DOTALL)
-    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|^\|.*$|^:\w+:.*$|^```.*$|<!--.*?-->", " ", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|<!--.*?-->", " ", text, flags=re.DOTALL)
+    text = re.sub(r"^(?:\||:\w+:|```).*$", " ", text, flags=re.MULTILINE)  # line by line: a table ends before the text below
     return re.sub(r"\]\([^)]*\)", "]", text)
 
 
