@@ -50,9 +50,12 @@ $(NODE): package.json package-lock.json $(READY)
 
 book: $(HTML) ## the HTML book, in _build/html
 
+# Sphinx writes pages whose text changed; a style, script, extension or setting concerns all of them.
+ALL_PAGES = $(if $(filter-out %.ipynb %.md,$?),--all)
+
 $(HTML): $(BOOK) $(NODE)
 	@echo "book: building the pages"
-	@mkdir -p _build && jupyter-book build book --config _config.yml --path-output . -W --keep-going 2>&1 \
+	@mkdir -p _build && jupyter-book build book --config _config.yml --path-output . -W --keep-going $(ALL_PAGES) 2>&1 \
 		| tee _build/book.log | awk '/(reading sources|writing output).*%/ { gsub(/\033[^m]*m/, ""); print "  " $$0; fflush() }' \
 		|| { grep -E 'WARNING|ERROR' _build/book.log >&2; echo "make: the book has faults; see _build/book.log" >&2; exit 1; }
 	@touch $@

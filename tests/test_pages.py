@@ -14,7 +14,7 @@ BOOK = ROOT / "book"
 PAGES = sorted(path for path in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 FURTHER = [path for path in PAGES if path.parent != BOOK]
 PATHS = [path for path in PAGES if (BOOK / path.stem).is_dir()]  # with further pages: a chapter in its second form
-OUT_OF_SIGHT = {"remove-cell", "remove-input", "hide-input", "hide-cell", "hidden"}
+OUT_OF_SIGHT = {"remove-cell", "remove-input", "hide-input", "hide-cell", "hidden", "hidden-input"}
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 pages = pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(BOOK).as_posix())
 paths = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
