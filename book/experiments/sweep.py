@@ -37,7 +37,7 @@ def one_hot(x, size):
     return x if x.is_floating_point() else F.one_hot(x, size).float()
 
 
-def sweep(make, data, *, rates, seeds, updates, every, solved=0.0, measures=None):
+def sweep(make, data, *, rates, seeds, updates, every, solved=0.0, validation=None, measures=None):
     """Train what `make()` returns, a Reader, from every seed at every rate: the runs, one for each rate and seed.
 
     Args:
@@ -46,6 +46,7 @@ def sweep(make, data, *, rates, seeds, updates, every, solved=0.0, measures=None
             noted.
         solved: the task is learnt where the mean loss over `every` updates is below. The sweep ends as soon as all seeds
             of one rate have learnt it, since no other rate can then be the best.
+        validation: a Batch whose loss is noted in place of the mean over `every` updates.
         measures: name → function of a trained model, noted for each run.
 
     Returns:
@@ -62,6 +63,9 @@ def sweep(make, data, *, rates, seeds, updates, every, solved=0.0, measures=None
     generator, active = torch.Generator().manual_seed(0), list(range(len(runs)))
     for done in range(every, updates + 1, every):
         losses = sum(members.update(data(generator)) for _ in range(every)) / every
+        if validation is not None:
+            with torch.no_grad():
+                losses = losses_of(members(validation.inputs)[0], validation.targets)
         for i, loss in zip(active, losses.tolist(), strict=True):
             runs[i]["losses"].append(float(f"{loss:.4g}") if math.isfinite(loss) else None)
             if loss < solved:
@@ -75,7 +79,8 @@ def sweep(make, data, *, rates, seeds, updates, every, solved=0.0, measures=None
         members.keep(going_on)
     members.write()
     for run, model in zip(runs, models, strict=True):
-        run.update({name: measure(model) for name, measure in (measures or {}).items()})
+        found = {name: measure(model) for name, measure in (measures or {}).items()}
+        run.update({name: None if value != value else value for name, value in found.items()})  # JSON knows no NaN
     return runs
 
 
