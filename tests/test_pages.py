@@ -177,6 +177,13 @@ def test_pages_do_not_argue_with_documents_that_readers_do_not_have(path):
         assert not found, f"{path}, cell {n}: {found}: that belongs to the claims page"
 
 
+def test_no_merge_is_left_half_done():
+    for path in BOOK.rglob("*"):
+        if path.suffix in (".md", ".ipynb", ".json", ".bib", ".yml", ".py", ".css", ".js") and "vendor" not in path.parts:
+            found = re.search(r"^\W{0,8}(<{7}|>{7}) \w+", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert not found, f"{path}: {found[0]!r} is a mark of a merge: choose a side"
+
+
 def test_the_table_of_claims_is_made_from_the_cells(tmp_path):
     claims = json.loads((BOOK / "claims.json").read_text(encoding="utf-8"))
     said = json.loads((BOOK / "said.json").read_text(encoding="utf-8"))
