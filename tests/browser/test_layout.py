@@ -38,6 +38,13 @@ def test_ids_are_unique(visit):
     assert twice == [], f"{visit.name}.html: ids that stand twice: {twice}"
 
 
+def test_every_icon_is_drawn(visit):
+    blank = visit.show().evaluate("""() => [...document.querySelectorAll(".fa-solid, .fas")]
+        .filter((e) => !getComputedStyle(e).maskImage.includes("data:image/svg"))
+        .map((e) => e.outerHTML)""")
+    assert blank == [], f"{visit.name}.html: draw these in book.css: {blank}"
+
+
 def test_few_tab_stops(visit):
     page = visit.show()
     stops = page.evaluate("""() => [...document.querySelectorAll("article :is(button, a[href], input, select, [tabindex])")]
