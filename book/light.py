@@ -28,7 +28,7 @@ PIXELS = {"pt": 4 / 3, "px": 1, "": 1, "in": 96}
 def setup(app):
     app.connect("doctree-resolved", without_double_ids)
     app.connect("html-page-context", slim, priority=1000)  # when all others have added theirs
-    app.connect("build-finished", remove_what_no_page_loads)
+    app.connect("build-finished", put_together, priority=1000)  # when all others have written theirs
     return {"parallel_read_safe": True, "parallel_write_safe": False}
 
 
@@ -40,16 +40,13 @@ def without_double_ids(app, doctree, docname):
 
 
 def slim(app, pagename, templatename, context, doctree):
-    static = Path(app.outdir, "_static")
     together, alone = [], []
     for script in context["script_files"]:
         name = PurePosixPath(script.filename or "").name
         if name not in NOT_NEEDED:
             (alone if name in ALONE else together).append(script)
     if not hasattr(app, "light_pages"):
-        write_styles(static, context["css_files"])
-        write_scripts(app, together)
-        app.light_pages = together
+        app.light_pages, app.light_styles = together, context["css_files"]
     if together != app.light_pages:
         extra = set(together) ^ set(app.light_pages)
         raise ExtensionError(f"{pagename} wants scripts that other pages don't, name them in light.ALONE: {extra}")
@@ -124,10 +121,13 @@ def sizes_of(svg):
     return width, height, 8 * width / min(fonts) if fonts else 0
 
 
-def remove_what_no_page_loads(app, exception):
+def put_together(app, exception):
     if exception or app.builder.format != "html":
         return
     static = Path(app.outdir, "_static")
+    if hasattr(app, "light_pages"):  # a page was written
+        write_styles(static, app.light_styles)
+        write_scripts(app, app.light_pages)
     for pattern in NOT_LOADED:
         for path in static.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -11,7 +11,7 @@ try {
 function addCodeSwitch() {
   const folds = [...document.querySelectorAll("article details.hide")];
   const place = document.querySelector(".article-header-buttons");
-  if (!place || !(folds.length || document.querySelector("article .cell.tag_hidden"))) return;
+  if (!place || !(folds.length || document.querySelector("article .cell:is(.tag_hidden, .tag_hidden-input)"))) return;
   const button = document.createElement("button");
   button.type = "button";
   button.className = "btn btn-sm pst-navbar-icon code-switch";

@@ -54,15 +54,20 @@ def axe(html):
     return AXE.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
-def browser():
+def start_chromium(playwright):
     """Chromium: the one that CHROMIUM names, or the system's, or playwright's own."""
     installed = map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])
     program = os.environ.get("CHROMIUM") or next(filter(None, installed), None)
+    return playwright.chromium.launch(executable_path=program)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, started once."""
     with sync_playwright() as playwright:
         browser = reason = None
         try:
-            browser = playwright.chromium.launch(executable_path=program)
+            browser = start_chromium(playwright)
         except Error as error:
             reason = error.message.splitlines()[0]
         if browser is None:

@@ -8,6 +8,8 @@ import pytest
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
+from tests.browser.conftest import REPOSITORY, WORDS
+
 THEMES = pytest.mark.parametrize("theme", ["light", "dark"])
 PHONE = 360
 
@@ -211,6 +213,28 @@ def test_first_page(visit_first):
     assert visit_first.complaints == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_first_page_opens_with_a_figure_that_moves(visit_first, width, height):
+    page = visit_first.page
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("document.querySelector('.explore img')?.complete")
+    slider, image = page.locator(".explore input").first, page.locator(".explore img").first
+    assert slider.bounding_box()["y"] + 44 < height and image.bounding_box()["y"] < 0.75 * height, "on the first screen"
+    before = image.get_attribute("src")
+    slider.press("End")
+    assert image.get_attribute("src") != before
+
+
+def test_the_map_of_chapters_leads_to_them(visit_first, html):
+    page = visit_first.page
+    links = page.locator(".chapter-map a").evaluate_all("links => links.map((a) => a.getAttribute('href'))")
+    assert sorted(links) == sorted(f"{name}.html" for name in WORDS if (html / f"{name}.html").exists()) != []
+    page.locator(".chapter-map a").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/recurrence.html")
+    assert visit_first.complaints == []
+
+
 def test_claims_can_be_filtered_and_sorted(visit_first):
     page = visit_first.page
     page.goto(f"{visit_first.home}/claims.html")
@@ -270,6 +294,14 @@ def test_has_equations_and_interactive_figures(pages):
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     assert 'class="katex"' in text and "widget-view+json" in text
     assert "@jupyter-widgets/controls" not in text  # dead without a kernel, and megabytes of script with one
+
+
+def test_every_icon_is_drawn(pages):
+    """book.css draws those of the theme that pages use: one without a drawing is a black square."""
+    drawn = (REPOSITORY / "book/assets/book.css").read_text(encoding="utf-8")
+    used = {icon for page in pages for icon in re.findall(r"[\" ](fa-[a-z-]+)", page.read_text(encoding="utf-8"))}
+    sizes = {"fa-solid", "fa-lg", "fa-regular", "fa-brands", "fa-fw"}
+    assert not {icon for icon in used - sizes if f".{icon}" not in drawn}
 
 
 def test_links(pages):
