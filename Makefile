@@ -18,13 +18,15 @@ LABS := labs/.ready
 BOOK := $(shell find book _config.yml -type f -not -path 'book/vendor/*')
 SOLUTIONS := $(shell find solutions -type f -name '*.ipynb')
 
-.PHONY: all setup book labs grade notebooks bench test lint clean help
+.PHONY: all setup book labs grade notebooks screenshots bench test lint clean help
 
 all: book labs grade
 	@echo
-	@echo "Read:   open $(CURDIR)/$(HTML) in a browser"
-	@echo "Study:  source .venv/bin/activate && jupyter lab labs/recurrence/recurrence.ipynb"
-	@echo "Teach:  source .venv/bin/activate && rnncourse grade --help"
+	@echo "The book:       $(HTML)  (open it in a browser)"
+	@echo "A lab:          labs/recurrence/recurrence.ipynb  (source .venv/bin/activate && jupyter lab labs/recurrence/recurrence.ipynb)"
+	@echo "Feedback:       demo/feedback/ben-one-mistake/recurrence/recurrence.html  (what a student gets)"
+	@echo "The gradebook:  demo/gradebook.db  (nbgrader's; the table above comes from it)"
+	@echo "Next:           make help, README.md"
 
 help: ## this list
 	@echo "make             the book, the labs and a graded demonstration class"
@@ -50,10 +52,13 @@ $(NODE): package.json package-lock.json $(READY)
 
 book: $(HTML) ## the HTML book, in _build/html
 
+# Sphinx writes pages whose text changed; a style, script, extension or setting concerns all of them.
+ALL_PAGES = $(if $(filter-out %.ipynb %.md,$?),--all)
+
 $(HTML): $(BOOK) $(NODE)
 	@echo "book: building the pages"
-	@mkdir -p _build && jupyter-book build book --config _config.yml --path-output . -W --keep-going 2>&1 \
-		| tee _build/book.log | awk '/(reading sources|writing output).*%/ { gsub(/\033[^m]*m/, ""); print "  " $$0; fflush() }' \
+	@mkdir -p _build && jupyter-book build book --config _config.yml --path-output . -W --keep-going $(ALL_PAGES) 2>&1 \
+		| tee _build/book.log | awk '/(reading sources|writing output).*100%/ { gsub(/\033[^m]*m/, ""); print "book: " $$1 " " $$2 " done"; fflush() }' \
 		|| { grep -E 'WARNING|ERROR' _build/book.log >&2; echo "make: the book has faults; see _build/book.log" >&2; exit 1; }
 	@touch $@
 
@@ -70,6 +75,9 @@ grade: $(LABS) ## grade the demonstration class in demo/
 
 notebooks: $(READY) ## re-execute the chapters in place
 	@rnncourse notebooks
+
+screenshots: $(HTML) ## the README's picture anew, from the built book
+	@python -m tests.browser.screenshots
 
 bench: $(READY) ## measure the speed of the library against its peers
 	@for script in benchmarks/*.py; do python "$$script"; done

@@ -5,6 +5,7 @@ import os
 import sys
 from contextlib import closing, contextmanager, suppress
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
+bar = partial(tqdm, disable=None)  # a bar that moves is for a terminal: in a pipe or a file its pieces would be glued together
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema, of nbformat, would take a second to make a parser of it
 
 NEEDS_A_PERSON = 3  # exit status: everything was graded that can be, and something needs a person
@@ -47,15 +49,23 @@ def notebooks(files):
 def labs():
     """Write labs/, what students receive, from solutions/."""
     from rnncourse.grading.books import course
-    from rnncourse.grading.books.release import release
 
     config = _config(Path())
-    if not course.labs(config):
+    names = course.labs(config)
+    if not names:
         raise click.ClickException(f"no lab in {config.CourseDirectory.source_directory}: solutions/LAB/LAB.ipynb")
+    made = course.Made(config, Path())
+    stale = [lab for lab in names if not made.is_current(lab)]
+    for lab in names:
+        if lab not in stale:
+            click.echo(f"labs/{lab}: up to date")
     failed = 0
-    for lab in tqdm(course.labs(config), desc="labs", unit="lab", leave=False):
+    for lab in bar(stale, desc="labs", unit="lab", leave=False):
+        from rnncourse.grading.books.release import release  # nbgrader: two seconds that only who has to wait waits for
+
         try:
             tqdm.write(f"labs/{lab}: {'written' if release(config, lab) else 'up to date'}")
+            made.note(lab)
         except (RuntimeError, OSError) as error:  # stops no other lab
             failed = 1
             tqdm.write(f"Error: {error}", file=sys.stderr)
@@ -134,7 +144,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
 
             withdraw(config, state.gone)
             fresh = publish_again(config, state.changed, state.received)
-            results += tqdm(fresh, total=len(state.changed), desc="write anew", unit="submission", delay=1)
+            results += bar(fresh, total=len(state.changed), desc="write anew", unit="submission", delay=1)
         if state.to_do:
             source = Path(config.CourseDirectory.source_directory)
             names = {task.submission.lab for task in state.to_do}
@@ -145,7 +155,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
 
                 workers = min(workers or len(os.sched_getaffinity(0)), len(state.to_do))
                 with closing(grade_all(config, state.to_do, state.received, engine, workers, seed)) as fresh:
-                    results += tqdm(fresh, total=len(state.to_do), desc="grade", unit="submission")
+                    results += bar(fresh, total=len(state.to_do), desc="grade", unit="submission")
     results.sort(key=lambda r: (r.lab, r.student))
     if as_json:
         shown = [field.name for field in fields(Result) if field.name not in ("time", "standing", "rules")]
@@ -157,7 +167,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
 
 
 def _watched(found, lab):
-    return tqdm(found, desc=f"read {lab}", unit="submission", delay=1, leave=False)
+    return bar(found, desc=f"read {lab}", unit="submission", delay=1, leave=False)
 
 
 def _print_scores(results):

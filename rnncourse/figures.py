@@ -53,7 +53,7 @@ def to_svg(fig: Figure) -> str:
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
-def boxes_and_arrows(nodes: dict, edges: list, ax: Axes | None = None) -> Axes:
+def boxes_and_arrows(nodes: dict, edges: list, ax: Axes | None = None, bold=()) -> Axes:
     """Draw labelled boxes and the arrows between them: a graph, a map.
 
     Args:
@@ -61,6 +61,7 @@ def boxes_and_arrows(nodes: dict, edges: list, ax: Axes | None = None) -> Axes:
             units of about three lines of text, y upwards.
         edges: (from, to) or (from, to, label), each a name in nodes; the label stands beside the middle of the arrow.
         ax: where to draw; a new figure of fitting size by default.
+        bold: names of nodes, and edges as (from, to), that are drawn with thicker lines.
 
     Returns:
         The axes drawn on.
@@ -82,18 +83,23 @@ def boxes_and_arrows(nodes: dict, edges: list, ax: Axes | None = None) -> Axes:
     boxes = {}
     for name, (x_node, y_node, label, *colour) in nodes.items():
         edgecolor = colour[0] if colour else BLUE
-        box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": edgecolor, "linewidth": 1.4}
+        width = 2.8 if name in bold else 1.4
+        box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": edgecolor, "linewidth": width}
         boxes[name] = ax.text(x_node, y_node, label, ha="center", va="center", linespacing=1.3, bbox=box)
     for start, end, *label in edges:
         a, b = nodes[start][:2], nodes[end][:2]
-        arrow = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1.2, "shrinkA": 1, "shrinkB": 1}
+        colour, width = (INK, 2.2) if (start, end) in bold else (GREY, 1.2)
+        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 1, "shrinkB": 1}
         arrow |= {"patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch()}
         ax.annotate("", b, a, arrowprops=arrow)
         if label:
             level = abs(b[0] - a[0]) > abs(b[1] - a[1])
-            offset, ha, va = ((0, 3), "center", "bottom") if level else ((3, 0), "left", "center")
+            offset, ha, va = ((0, 3), "center", "bottom") if level else ((5, 0), "left", "center")
+            if level and a[1] != b[1]:  # beside a slope, above it
+                ha = "right" if (b[1] - a[1]) * (b[0] - a[0]) > 0 else "left"
             middle = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
-            ax.annotate(label[0], middle, offset, textcoords="offset points", color=INK, fontsize=9, ha=ha, va=va)
+            style = {"color": INK, "fontsize": plt.rcParams["font.size"] - 1, "ha": ha, "va": va}
+            ax.annotate(label[0], middle, offset, textcoords="offset points", **style)
     return ax
 
 
@@ -171,55 +177,105 @@ def heatmap(values, rows, columns, limits=(-1, 1), form: str | None = ".2f", lab
     return ax
 
 
-CELLS = {  # name -> nodes and edges for `boxes_and_arrows`
+# A cell is drawn in stages, in one layout: along the top runs what is carried to the next step, at the bottom come the
+# inputs in. name -> nodes for `boxes_and_arrows`, and for each stage the edges that it adds and those that it replaces.
+_TOP, _MIDDLE, _GATES, _BOTTOM = 4.8, 3.2, 1.6, 0
+_STATE = {"h": (0, _TOP, "$h_{t-1}$", GREEN), "out": (9.3, _TOP, "$h_t$", GREEN)}
+CELLS = {
     "rnn": (
-        {
-            "h": (0, 1.3, "$h_{t-1}$"), "x": (2.6, 0, "$x_t$", ORANGE), "sum": (2.6, 1.3, "+", GREY),
-            "tanh": (5, 1.3, "tanh", GREY), "out": (7.2, 1.3, "$h_t$"),
+        _STATE | {
+            "in": (4.5, _MIDDLE, "$x_t$", ORANGE), "sum": (4.5, _TOP, "+", GREY), "tanh": (6.8, _TOP, "tanh"),
         },
-        [("h", "sum", "$W_{hh}$"), ("x", "sum", "$W_{xh}$"), ("sum", "tanh"), ("tanh", "out")],
+        [
+            ([("h", "out", "$W_{hh}$")], []),
+            ([("h", "sum", "$W_{hh}$"), ("in", "sum", "$W_{xh}$"), ("sum", "out")], [("h", "out", "$W_{hh}$")]),
+            ([("sum", "tanh"), ("tanh", "out")], [("sum", "out")]),
+        ],
     ),
     "lstm": (
         {
-            "c": (0, 3.9, "$c_{t-1}$", GREEN), "in": (5, 0, "$h_{t-1},\\ x_t$", ORANGE), "f": (2, 1.4, "$f_t = \\sigma$"),
-            "i": (4, 1.4, "$i_t = \\sigma$"), "g": (6.1, 1.4, "$g_t = \\tanh$"), "o": (8.4, 1.4, "$o_t = \\sigma$"),
-            "forget": (2, 3.9, "$\\odot$", GREY), "write": (5, 2.7, "$\\odot$", GREY), "sum": (5, 3.9, "+", GREY),
-            "c_t": (10.6, 3.9, "$c_t$", GREEN), "tanh": (10.6, 2.7, "tanh", GREY), "read": (10.6, 1.4, "$\\odot$", GREY),
-            "out": (12.6, 1.4, "$h_t$"),
+            "c": (0, _TOP, "$c_{t-1}$", GREEN), "c_t": (9.3, _TOP, "$c_t$", GREEN),
+            "in": (4.5, _BOTTOM, "$h_{t-1},\\ x_t$", ORANGE),
+            "f": (1.6, _GATES, "forget $f_t$\n$\\sigma$"), "forget": (1.6, _TOP, "$\\odot$", GREY),
+            "i": (3.5, _GATES, "input $i_t$\n$\\sigma$"), "g": (5.5, _GATES, "new $g_t$\ntanh", PURPLE),
+            "write": (4.5, _MIDDLE, "$\\odot$", GREY), "sum": (4.5, _TOP, "+", GREY),
+            "o": (7.4, _GATES, "output $o_t$\n$\\sigma$"), "tanh": (9.3, _MIDDLE, "tanh", GREY),
+            "read": (9.3, _GATES, "$\\odot$", GREY), "out": (9.3, _BOTTOM, "$h_t$", ORANGE),
         },
         [
-            ("in", "f"), ("in", "i"), ("in", "g"), ("in", "o"), ("c", "forget"), ("f", "forget"), ("forget", "sum"),
-            ("i", "write"), ("g", "write"), ("write", "sum"), ("sum", "c_t"), ("c_t", "tanh"), ("tanh", "read"),
-            ("o", "read"), ("read", "out"),
+            ([("c", "c_t")], []),
+            ([("in", "f"), ("f", "forget"), ("c", "forget"), ("forget", "c_t")], [("c", "c_t")]),
+            (
+                [("in", "i"), ("in", "g"), ("i", "write"), ("g", "write"), ("write", "sum"), ("forget", "sum"), ("sum", "c_t")],
+                [("forget", "c_t")],
+            ),
+            ([("in", "o"), ("c_t", "tanh"), ("tanh", "read"), ("o", "read"), ("read", "out")], []),
         ],
     ),
     "gru": (
-        {
-            "h": (0, 3.9, "$h_{t-1}$"), "in": (4.5, 0, "$h_{t-1},\\ x_t$", ORANGE), "r": (1.8, 1.4, "$r_t = \\sigma$"),
-            "n": (4.5, 2.7, "$n_t = \\tanh$"), "z": (7.2, 1.4, "$z_t = \\sigma$"),
-            "mix": (7.2, 3.9, "$z_t \\odot h_{t-1} + (1 - z_t) \\odot n_t$", GREY), "out": (11, 3.9, "$h_t$"),
+        _STATE | {
+            "in": (2.4, _BOTTOM, "$h_{t-1},\\ x_t$", ORANGE), "z": (1.6, _GATES, "update $z_t$\n$\\sigma$"),
+            "keep": (1.6, _TOP, "$\\odot$", GREY), "rest": (2.9, _MIDDLE, "$1 - z_t$", GREY),
+            "write": (4.5, _MIDDLE, "$\\odot$", GREY),
+            "sum": (4.5, _TOP, "+", GREY), "n": (8.2, _GATES, "new $n_t$\ntanh", PURPLE),
+            "r": (3.6, _GATES, "reset $r_t$\n$\\sigma$"), "past": (5.5, _BOTTOM, "$h_{t-1}$", ORANGE),
+            "x": (8.2, _BOTTOM, "$x_t$", ORANGE), "reset": (5.5, _GATES, "$\\odot$", GREY),
         },
-        [("in", "r"), ("in", "n"), ("in", "z"), ("r", "n"), ("h", "mix"), ("n", "mix"), ("z", "mix"), ("mix", "out")],
+        [
+            ([("h", "out")], []),
+            ([("in", "z"), ("z", "keep"), ("h", "keep"), ("keep", "out")], [("h", "out")]),
+            (
+                [
+                    ("z", "rest"), ("rest", "write"), ("past", "n", "$W_{hn}$"), ("x", "n", "$W_{in}$"), ("n", "write"),
+                    ("write", "sum"), ("keep", "sum"), ("sum", "out"),
+                ],
+                [("keep", "out")],
+            ),
+            (
+                [("in", "r"), ("r", "reset"), ("past", "reset", "$W_{hn}$"), ("reset", "n")],
+                [("past", "n", "$W_{hn}$")],
+            ),
+        ],
     ),
 }  # fmt: skip
 
 
-def cell(name: str, ax: Axes | None = None) -> Axes:
-    """Draw one step of a recurrent cell: which value goes where.
+def cell(name: str, stage: int | None = None, reset_after: bool = True, ax: Axes | None = None) -> Axes:
+    """Draw one step of a recurrent cell, which value goes where, as far as one stage of its explanation has come.
 
     Args:
-        name: "rnn", "lstm" or "gru" (in PyTorch's convention: z keeps the old state).
-        ax: where to draw; a new figure by default.
+        name: "rnn" (3 stages), "lstm" (4) or "gru" (4; in PyTorch's convention, z keeps the old state).
+        stage: 1, 2 …: what this stage adds is drawn in bold, what later ones add is left out; None draws the whole cell.
+        reset_after: of a GRU, whether r multiplies after the product with W_hn, or before it.
+        ax: where to draw; a new figure by default, of one size for all stages of a cell.
 
     Returns:
         The axes drawn on.
 
     Raises:
-        ValueError: another name.
+        ValueError: another name, or no such stage.
     """
     if name not in CELLS:
         raise ValueError(f"name: got {name!r}, expected one of {', '.join(CELLS)}")
-    return boxes_and_arrows(*CELLS[name], ax)
+    nodes, stages = CELLS[name]
+    if stage not in (None, *range(1, len(stages) + 1)):
+        raise ValueError(f"stage: got {stage!r}, expected 1 to {len(stages)}, or None for the whole cell")
+    before, edges, added = [], [], []
+    for added, replaced in stages[:stage]:
+        before, edges = edges, [edge for edge in edges if edge not in replaced] + added
+    if name == "gru" and not reset_after:
+        moved = {("past", "reset"): ("past", "reset"), ("reset", "n"): ("reset", "n", "$W_{hn}$")}
+        edges = [moved.get(edge[:2], edge) for edge in edges]
+    ends = {end for edge in edges for end in edge[:2]}
+    left, right, bottom, top = -0.9, 10.2, min(node[1] for node in nodes.values()) - 0.65, _TOP + 0.65
+    if ax is None:
+        _, ax = plt.subplots(figsize=(0.57 * (right - left), 0.57 * (top - bottom)))
+    known = {end for edge in before for end in edge[:2]}
+    bold = {end for edge in added for end in edge[:2]} - known | {edge[:2] for edge in added} if stage else ()
+    with plt.rc_context({"font.size": 11.5}):
+        boxes_and_arrows({key: node for key, node in nodes.items() if key in ends}, edges, ax, bold)
+    ax.set(xlim=(left, right), ylim=(bottom, top))  # those of the whole cell, at every stage
+    return ax
 
 
 def gradient_lag(norms: dict, bounds: dict | None = None, ax: Axes | None = None) -> Axes:

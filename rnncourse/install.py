@@ -47,9 +47,9 @@ def install(requirements):
             log.write(line)
             if re.match(r"Collecting|Requirement already satisfied", line):
                 seen = min(seen + 1, total)
-                show(f"installing: {seen} of {total} packages found", seen % 50 == 0)
+                show(f"installing: {seen} of {total} packages looked up", seen % 50 == 0)
             elif line.startswith("Installing collected"):
-                show("installing: unpacking, about a minute        ", True)
+                show("installing: all are here, unpacking takes about a minute", True)
         status = pip.wait()
     show("", False)
     if status:
@@ -64,7 +64,7 @@ def install(requirements):
 def show(text, milestone):
     """One line that changes on a terminal; elsewhere a line for each milestone."""
     if sys.stdout.isatty():
-        print(f"\r{text:<50}\r" if not text else f"\r{text}", end="", flush=True)
+        print(f"\r{text:<60}" if text else f"\r{'':<60}\r", end="", flush=True)
     elif milestone:
         print(text.rstrip(), flush=True)
 

@@ -44,7 +44,7 @@ def execute(path: Path) -> bool:
         nb, timeout=600, kernel_name="python3", extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}},
     )  # fmt: skip
-    with tqdm(total=len(cells), desc=path.name, unit="cell") as bar:
+    with tqdm(total=len(cells), desc=path.name, unit="cell", leave=False, disable=None) as bar:
         client.on_cell_executed = lambda cell, cell_index, execute_reply: bar.update()
         try:
             client.execute(env={**os.environ, "TQDM_DISABLE": "1"})  # no progress bar in a stored output

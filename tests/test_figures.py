@@ -222,17 +222,53 @@ def test_explore_refuses_an_index_outside_its_sliders(index):
     assert explore.index == [1]
 
 
-@pytest.mark.parametrize(
-    ("name", "gates", "state"), [("rnn", "", "$h_t$"), ("lstm", "figo", "$c_t$"), ("gru", "rnz", "$h_t$")]
-)
-def test_cell_feeds_every_gate_with_the_input_and_ends_in_the_state(name, gates, state):
+def drawn(ax):
+    """What is drawn of a cell: its boxes as (label, place), its arrows as (start, end) of places."""
+    return {(t.get_text(), t.get_position()) for t in ax.texts if t.get_bbox_patch()}, set(arrows(ax))
+
+
+@pytest.mark.parametrize(("name", "gates", "state"), [("rnn", "", "out"), ("lstm", "figo", "c_t"), ("gru", "rz", "out")])
+def test_cell_feeds_every_gate_with_the_input_and_leaves_no_box_alone(name, gates, state):
     ax = figures.cell(name)
     nodes, _ = figures.CELLS[name]
-    assert state in texts(ax)
+    boxes, edges = drawn(ax)
+    assert boxes == {(node[2], node[:2]) for node in nodes.values()}
+    assert nodes[state][2] in ("$c_t$", "$h_t$") and nodes[state][:2] in {end for _, end in edges}
     for gate in gates:
-        assert (nodes["in"][:2], nodes[gate][:2]) in [(b, a) for a, b in arrows(ax)] + arrows(ax)
-    ends = {end for pair in arrows(ax) for end in pair}
-    assert ends == {node[:2] for node in nodes.values()}  # no box stands alone
+        assert (nodes["in"][:2], nodes[gate][:2]) in edges
+    assert {place for edge in edges for place in edge} == {node[:2] for node in nodes.values()}
+
+
+@pytest.mark.parametrize(("name", "products"), [("lstm", 3), ("gru", 3)])
+def test_cell_draws_every_product_with_its_two_factors(name, products):
+    ax = figures.cell(name)
+    places = [text.get_position() for text in ax.texts if text.get_text() == "$\\odot$"]
+    assert len(places) == products
+    for place in places:
+        assert [end for _, end in arrows(ax)].count(place) == 2
+        assert [start for start, _ in arrows(ax)].count(place) == 1
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+def test_cell_grows_by_stages_in_one_layout(name):
+    _, stages = figures.CELLS[name]
+    drawings = [figures.cell(name, stage) for stage in range(1, len(stages) + 1)]
+    assert len({(ax.get_xlim(), ax.get_ylim(), *ax.figure.get_size_inches()) for ax in drawings}) == 1
+    for ax, after in itertools.pairwise(drawings):
+        assert drawn(ax)[0] <= drawn(after)[0] and drawn(ax)[1] != drawn(after)[1]
+    assert drawn(drawings[-1]) == drawn(figures.cell(name))
+    for ax in drawings:  # and what a stage adds is bold
+        widths = {t.arrow_patch.get_linewidth() for t in ax.texts if getattr(t, "arrow_patch", None)}
+        assert max(widths) > 2
+    assert {t.arrow_patch.get_linewidth() for t in figures.cell(name).texts if getattr(t, "arrow_patch", None)} == {1.2}
+
+
+def test_cell_places_the_weights_of_the_candidate_behind_or_before_the_reset():
+    nodes, _ = figures.CELLS["gru"]
+    for reset_after, start, end in ((True, "past", "reset"), (False, "reset", "n")):
+        (label,) = (text for text in figures.cell("gru", reset_after=reset_after).texts if text.get_text() == "$W_{hn}$")
+        middle = np.mean([nodes[start][:2], nodes[end][:2]], axis=0)
+        assert label.xy == tuple(middle)
 
 
 def test_gradient_lag_draws_each_curve_and_ends_it_where_the_gradient_is_zero():
@@ -248,6 +284,7 @@ def test_gradient_lag_draws_each_curve_and_ends_it_where_the_gradient_is_zero():
     ("call", "message"),
     [
         (lambda: figures.cell("esn"), "name: got 'esn', expected one of rnn, lstm, gru"),
+        (lambda: figures.cell("lstm", 5), "stage: got 5, expected 1 to 4"),
         (lambda: figures.gradient_lag({}), "norms: got none"),
         (lambda: figures.gradient_lag({"a": [-1.0]}), "a: got shape"),
     ],

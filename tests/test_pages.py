@@ -14,7 +14,7 @@ BOOK = ROOT / "book"
 PAGES = sorted(path for path in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 FURTHER = [path for path in PAGES if path.parent != BOOK]
 PATHS = [path for path in PAGES if (BOOK / path.stem).is_dir()]  # with further pages: a chapter in its second form
-OUT_OF_SIGHT = {"remove-cell", "remove-input", "hide-input", "hide-cell", "hidden"}
+OUT_OF_SIGHT = {"remove-cell", "remove-input", "hide-input", "hide-cell", "hidden", "hidden-input"}
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 pages = pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(BOOK).as_posix())
 paths = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
@@ -34,7 +34,8 @@ def prose(path):
     """The text of a page, without folded solutions, formulas, tables and marks."""
     text = "\n\n".join(cell.source for _, cell in cells(path, "markdown"))
     text = re.sub(r"<details>.*?</details>|```\{solution-start\}.*?```\{solution-end\}", "", text, flags=re.DOTALL)
-    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|^\|.*$|^:\w+:.*$|^```.*$|<!--.*?-->", " ", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|<!--.*?-->", " ", text, flags=re.DOTALL)
+    text = re.sub(r"^(?:\||:\w+:|```).*$", " ", text, flags=re.MULTILINE)  # line by line: a table ends before the text below
     return re.sub(r"\]\([^)]*\)", "]", text)
 
 
@@ -174,6 +175,13 @@ def test_pages_do_not_argue_with_documents_that_readers_do_not_have(path):
         argues = r"\b(?:the|four|two|three|one|each|all) (?:of the )?documents?\b|\bthe deck\b|\bC\d{3}\b"
         found = re.findall(argues, cell.source)
         assert not found, f"{path}, cell {n}: {found}: that belongs to the claims page"
+
+
+def test_no_merge_is_left_half_done():
+    for path in BOOK.rglob("*"):
+        if path.suffix in (".md", ".ipynb", ".json", ".bib", ".yml", ".py", ".css", ".js") and "vendor" not in path.parts:
+            found = re.search(r"^\W{0,8}(<{7}|>{7}) \w+", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert not found, f"{path}: {found[0]!r} is a mark of a merge: choose a side"
 
 
 def test_the_table_of_claims_is_made_from_the_cells(tmp_path):

@@ -42,6 +42,13 @@
     document.head.append(style);
     view.after(el);
     await widget.render({ model: makeModel(entry), el });
+    for (const image of el.querySelectorAll("img")) {
+      const box = document.createElement("span"); // scrolls where a phone is too narrow for the picture's text
+      box.className = "picture";
+      image.replaceWith(box);
+      box.append(image);
+    }
+    el.dispatchEvent(new Event("widget", { bubbles: true }));
   }
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -1,10 +1,14 @@
 """Every page of the book, as a reader meets it: in a browser, from a folder and from a server, light, dark, small, on paper."""
 
 import re
+import unicodedata
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from pypdf import PdfReader
+
+from tests.browser.conftest import WORDS
 
 THEMES = pytest.mark.parametrize("theme", ["light", "dark"])
 PHONE = 360
@@ -125,12 +129,44 @@ def test_explore(visit):
 def test_paper(visit):
     page = visit.show("dark")
     page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.wait_for_function("document.documentElement.dataset.theme === 'light'")
     ground, ink = ground_and_ink(page)
     assert ground > 0.9 and ink < 0.1
     assert page.locator("#pst-primary-sidebar, .bd-header-article, #pst-secondary-sidebar").locator("visible=true").count() == 0
     assert page.locator("article details:not([open])").count() == 0
     assert page.evaluate("[...document.querySelectorAll('article pre')].every((e) => e.scrollWidth <= e.clientWidth)")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+
+
+def test_paper_is_complete(visit, tmp_path):
+    """A real PDF has the last paragraph, a sample of all others, and the code in folds."""
+    if visit.name == "search":
+        pytest.skip("a form")
+    page = visit.page.context.new_page()  # as it is, without the style sheet of the other tests
+    page.goto(visit.page.url)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.getAnimations().length") == 0, "what still fades in is printed transparent"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    file = tmp_path / "page.pdf"
+    page.pdf(path=file, format="A4")
+    printed = letters("".join(sheet.extract_text() for sheet in PdfReader(file).pages))
+    seen = """e => e.matches("article :is(p, li, dd, td)") && e.textContent.trim() && !e.querySelector(".math, p, li, img, svg")
+                 && !e.closest(".tag_hidden, .toctree-wrapper") && !e.closest("article details.hide > summary")"""
+    texts = page.evaluate(f"[...document.querySelectorAll('article *')].filter({seen}).map((e) => e.textContent)")
+    ends = [" ".join(text.split()[-6:]) for text in texts]
+    code = page.evaluate("[...document.querySelectorAll('article details.hide pre')].map((e) => e.textContent)")
+    ends += [text.strip().splitlines()[-1] for text in code]
+    page.close()
+    lost = [end for end in ends[len(texts) - 1 :] + ends[:: max(1, len(ends) // 50)] if letters(end) not in printed]
+    assert lost == [], f"{visit.name}.html: not on paper: {lost}"
+
+
+def letters(text):
+    """What is left of a text whatever a PDF does to its spaces, hyphens and ligatures."""
+    return re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKD", text).lower())
 
 
 @THEMES
@@ -177,16 +213,25 @@ def test_first_page(visit_first):
     assert visit_first.complaints == []
 
 
-@pytest.mark.parametrize("word", ["Elman", "recurrent"])
-def test_search(visit_first, word):
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_first_page_opens_with_a_figure_that_moves(visit_first, width, height):
     page = visit_first.page
-    page.locator(".search-button__button:visible").click()
-    page.locator("input[type=search]:visible").fill(word)
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("document.querySelector('.explore img')?.complete")
+    slider, image = page.locator(".explore input").first, page.locator(".explore img").first
+    assert slider.bounding_box()["y"] + 44 < height and image.bounding_box()["y"] < 0.75 * height, "on the first screen"
+    before = image.get_attribute("src")
+    slider.press("End")
+    assert image.get_attribute("src") != before
+
+
+def test_the_map_of_chapters_leads_to_them(visit_first, html):
+    page = visit_first.page
+    links = page.locator(".chapter-map a").evaluate_all("links => links.map((a) => a.getAttribute('href'))")
+    assert sorted(links) == sorted(f"{name}.html" for name in WORDS if (html / f"{name}.html").exists()) != []
+    page.locator(".chapter-map a").first.focus()
     page.keyboard.press("Enter")
-    page.wait_for_url("**/search.html?q=*")
-    page.locator("#search-results li a").first.click()
-    page.wait_for_url(lambda url: "search.html" not in url)
-    assert word.lower() in page.locator("article").inner_text().lower()
+    page.wait_for_url("**/recurrence.html")
     assert visit_first.complaints == []
 
 
@@ -205,6 +250,43 @@ def test_claims_can_be_filtered_and_sorted(visit_first):
         page.get_by_role("button", name="claim", exact=True).click()  # rising, then falling
     names = [row.split()[0] for row in wrong.all_inner_texts()]
     assert names == sorted(names, reverse=True)
+
+
+def test_one_switch_shows_all_code(visit):
+    """Cells tagged `hidden` and folded code appear together, by keyboard, and on the next page too."""
+    page = visit.show()
+    page.evaluate("document.querySelectorAll('article details').forEach((fold) => { fold.open = false; })")
+    hidden, folds = page.locator("article .cell.tag_hidden"), page.locator("article details.hide")
+    switch = page.get_by_role("button", name="Show all code")
+    if hidden.count() + folds.count() == 0:
+        assert switch.count() == 0
+        return
+    assert hidden.locator("visible=true").count() == 0
+    assert page.locator("article details.hide[open]").count() == 0
+    assert switch.get_attribute("aria-pressed") == "false"
+    for width in (1280, PHONE):
+        visit.show(width=width)
+        switch.focus()
+        page.keyboard.press("Enter")
+        assert switch.get_attribute("aria-pressed") == "true"
+        assert hidden.locator("visible=true").count() == hidden.count()
+        assert page.locator("article details.hide:not([open])").count() == 0
+        assert page.locator("article details:not(.hide)[open]").count() == 0, "solutions stay folded"
+        page.keyboard.press("Enter")
+        assert hidden.locator("visible=true").count() == 0
+
+
+def test_the_switch_is_remembered(visit_first):
+    page = visit_first.page
+    page.get_by_role("button", name="Show all code").click()
+    page.goto(f"{visit_first.home}/lstm.html")
+    assert page.get_by_role("button", name="Show all code").get_attribute("aria-pressed") == "true"
+    page.goto(f"{visit_first.home}/intro.html")
+    hidden = page.locator("article .cell.tag_hidden")
+    assert hidden.locator("visible=true").count() == hidden.count() > 0
+    page.get_by_role("button", name="Show all code").click()
+    page.reload()
+    assert hidden.locator("visible=true").count() == 0
 
 
 def test_has_equations_and_interactive_figures(pages):

@@ -5,6 +5,7 @@ is in `release`.
 import contextlib
 import hashlib
 import hmac
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -71,13 +72,47 @@ def declared(source: Path) -> list[str]:
         raise RuntimeError(f"{source} is no notebook: {type(error).__name__}: {error}") from None
 
 
+class Made:
+    """What the labs in the release folder were made from, kept beside them in `.made.json`:
+    a lab that would come out as it lies there needn't be made.
+    """
+
+    def __init__(self, config: Config, root: Path):
+        self.config, self.root = config, root
+        self.file = Path(config.CourseDirectory.release_directory, ".made.json")
+        try:
+            self.known = dict(json.loads(self.file.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            self.known = {}
+
+    def is_current(self, lab: str) -> bool:
+        """Whether source, settings, nbgrader and the lab itself are as they were when it was made."""
+        return self.known.get(lab) == self._fingerprint(lab)
+
+    def note(self, lab: str) -> None:
+        """A lab has just been made."""
+        self.known[lab] = self._fingerprint(lab)
+        self.file.write_text(json.dumps(self.known, indent=1, sort_keys=True) + "\n")
+
+    def _fingerprint(self, lab: str) -> str:
+        digest = hashlib.sha256((self.root / "nbgrader_config.py").read_bytes())
+        digest.update(importlib.metadata.version("nbgrader").encode())
+        folders = self.config.CourseDirectory
+        for folder in (folders.source_directory, folders.release_directory):
+            digest.update(_files_digest(Path(folder, lab)))
+        return digest.hexdigest()
+
+
 def lab_fingerprint(config: Config, lab: str) -> str:
     """SHA-256 of a lab's source: when it changes, what was graded by it is out of date."""
-    source = Path(config.CourseDirectory.source_directory, lab)
+    return _files_digest(Path(config.CourseDirectory.source_directory, lab)).hex()
+
+
+def _files_digest(folder: Path) -> bytes:
     digest = hashlib.sha256()
-    for path in sorted(path for path in source.rglob("*") if path.is_file()):
-        digest.update(f"\0{path.relative_to(source)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"\0{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.digest()
 
 
 def own_folders(root: Path, source: Path) -> tuple[Path, ...]:
