@@ -226,7 +226,7 @@ CELLS = {
             ([("in", "z"), ("z", "keep"), ("h", "keep"), ("keep", "out")], [("h", "out")]),
             (
                 [
-                    ("z", "rest"), ("rest", "write"), ("past", "n", "$W_{hn}$"), ("x", "n", "$W_{in}$"), ("n", "write"),
+                    ("z", "rest"), ("rest", "write"), ("past", "n", "$W_{hn}$"), ("x", "n", "$W_{xn}$"), ("n", "write"),
                     ("write", "sum"), ("keep", "sum"), ("sum", "out"),
                 ],
                 [("keep", "out")],

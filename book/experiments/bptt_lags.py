@@ -23,12 +23,12 @@ SYMBOLS = 4
 SETTINGS = dict(
     between=["quiet", "noisy"],
     models=["default", "orthogonal", "held orthogonal"],
-    lags=[5, 10, 20, 40, 80],
+    lags=[5, 10, 20, 40, 80, 160],
     rates=[0.001, 0.003, 0.01, 0.03],
     seeds=[0, 1, 2],
-    H=32,
-    batch_size=16,
-    updates=1000,
+    H=48,
+    batch_size=32,
+    updates=2000,
     every=50,
     solved=0.1,  # of the loss of a guess
 )

@@ -31,9 +31,9 @@ SETTINGS = dict(
     ],
     rates=[0.001, 0.003, 0.01],
     seeds=[0, 1, 2],
-    H=32,
-    batch_size=16,  # streams side by side
-    characters=3000,  # of each stream
+    H=64,
+    batch_size=32,  # streams side by side
+    characters=6000,  # of each stream
 )
 QUICK = SETTINGS | dict(windows=[[5, 10, "carried"], [5, 5, "reset"]], rates=[0.01], seeds=[0], H=4, characters=20)
 

@@ -19,13 +19,13 @@ from rnncourse.recurrence import RNN
 SYMBOLS = 4
 SETTINGS = dict(
     states=["carried", "reset", "read-out"],
-    lags=[2, 8],
-    windows=[1, 2, 4, 8, 16],
+    lags=[2, 4, 8, 16],
+    windows=[1, 2, 4, 8, 16, 32],
     rates=[0.001, 0.003, 0.01],
     seeds=[0, 1, 2],
-    H=32,
+    H=48,
     batch_size=16,  # streams side by side
-    symbols=4096,  # of each stream
+    symbols=8192,  # of each stream
     every=512,
     solved=0.99,  # the share that must be right over so many symbols
 )

@@ -1,4 +1,4 @@
-"""LSTM and GRU with equally many parameters on the adding problem over 50 and 100 steps: updates until it is solved.
+"""LSTM and GRU with equally many parameters on the adding problem over 50 to 200 steps: updates until it is solved.
 
 The gate that keeps starts with biases spread over the length of the task (chrono initialisation), in both networks: both
 are told the length.
@@ -19,11 +19,11 @@ from rnncourse.tasks import adding
 
 SETTINGS = dict(
     models=["LSTM", "GRU"],
-    lags=[50, 100],
+    lags=[50, 100, 200],
     rates=[0.003, 0.01, 0.03],
     seeds=[0, 1, 2, 3, 4],
-    units=dict(LSTM=16, GRU=19),
-    batch_size=16,
+    units=dict(LSTM=24, GRU=28),
+    batch_size=32,
     updates=1500,
     every=50,
     solved=0.06,  # of the squared error of always answering 1, which is 1/6

@@ -24,9 +24,9 @@ SETTINGS = dict(
     models=["LSTM", "GRU, equal width", "GRU, equal parameters"],
     rates=[0.003, 0.01, 0.03],
     seeds=[0, 1, 2, 3, 4],
-    units=dict(adding=16, digits=16, balance=12, prose=32),  # of the LSTM
-    updates=dict(adding=600, digits=400, balance=800, prose=200),
-    batch_size=16,
+    units=dict(adding=24, digits=24, balance=12, prose=32),  # of the LSTM
+    updates=dict(adding=800, digits=500, balance=1000, prose=400),
+    batch_size=32,
 )
 QUICK = SETTINGS | dict(
     rates=[0.01],

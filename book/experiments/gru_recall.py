@@ -13,11 +13,11 @@ from rnncourse.tasks import first_token_recall
 V = 4
 SETTINGS = dict(
     biases=[-2, 0, 1, 2, 4, 8],
-    lags=[10, 30],
-    rates=[0.003, 0.01, 0.03],
+    lags=[10, 30, 60],
+    rates=[0.01, 0.03, 0.1],
     seeds=[0, 1, 2],
-    H=16,
-    batch_size=16,
+    H=24,
+    batch_size=32,
     updates=600,
     every=50,
     solved=0.1,  # of the loss of a guess

@@ -19,12 +19,12 @@ from rnncourse.training import supervised_loss
 
 SETTINGS = dict(
     models=["reset after", "reset before", "no reset"],
-    widths=[2, 3, 6],
-    rates=[0.003, 0.01, 0.03],
+    widths=[2, 3, 4, 6, 12],
+    rates=[0.01, 0.03, 0.1],
     seeds=[0, 1, 2, 3, 4],
-    updates=800,
+    updates=1000,
     every=100,
-    batch_size=16,
+    batch_size=32,
     T=20,
 )
 QUICK = SETTINGS | dict(widths=[2], rates=[0.01], seeds=[0], updates=4, every=2, batch_size=4, T=5)

@@ -1,4 +1,4 @@
-"""The adding problem: simple networks and LSTMs of one size, over 20 and 50 steps. The networks are those of lstm_recall."""
+"""The adding problem: simple networks and LSTMs of one size, over 20 to 100 steps. The networks are those of lstm_recall."""
 
 from lstm_recall import SETTINGS as RECALL
 from lstm_recall import over_lags
@@ -8,8 +8,7 @@ from rnncourse.tasks import adding
 
 SETTINGS = RECALL | dict(
     models=["RNN", "RNN, orthogonal", "LSTM, bias 1", "LSTM, bias 5", "LSTM, chrono"],
-    lags=[20, 50],
-    rates=dict(RNN=[0.001, 0.003, 0.01], LSTM=[0.003, 0.01, 0.03]),
+    lags=[20, 50, 100],
     updates=4000,
     every=100,
 )

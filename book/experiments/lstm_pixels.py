@@ -26,10 +26,10 @@ SETTINGS = dict(
     models=list(NETWORKS),
     rates=[0.001, 0.003, 0.01],
     seeds=[0, 1, 2, 3, 4],
-    H=16,
-    batch_size=16,
-    updates=400,
-    every=50,
+    H=24,
+    batch_size=32,
+    updates=700,
+    every=100,
 )
 QUICK = SETTINGS | dict(models=["RNN", "LSTM, bias 1"], rates=[0.01], seeds=[0], H=4, batch_size=4, updates=4, every=2)
 

@@ -32,11 +32,11 @@ STARTS = {  # name -> initialisation for the lag T
 SETTINGS = dict(
     models=list(STARTS),
     lags=[10, 20, 30, 50, 100],
-    rates=dict(RNN=[0.003, 0.01, 0.03], LSTM=[0.003, 0.01, 0.03]),
+    rates=[0.001, 0.003, 0.01, 0.03],
     seeds=[0, 1, 2],
-    units=dict(RNN=32, LSTM=16),
-    batch_size=16,
-    updates=1000,
+    units=dict(RNN=48, LSTM=24),
+    batch_size=32,
+    updates=2000,
     every=50,
     solved=0.1,  # of the loss of a guess
 )
@@ -52,13 +52,12 @@ def reader(model, lag, units, inputs, outputs):
     return Reader(STARTS[model](layer, lag), outputs)
 
 
-def over_lags(remember, task, inputs, outputs, guess, *, models, lags, rates, units, batch_size, solved, **options):
+def over_lags(remember, task, inputs, outputs, guess, *, models, lags, units, batch_size, solved, **options):
     """Sweep each model over growing lags, until one that no seed learns at any rate: longer ones are not tried."""
     for model in tqdm(models, desc="models"):
         for lag in lags:
             make = partial(reader, model, lag, units, inputs, outputs)
-            data, of_kind = partial(task, batch_size, lag), rates[model.partition(",")[0]]
-            part = partial(sweep, make, data, rates=of_kind, solved=solved * guess, **options)
+            part = partial(sweep, make, partial(task, batch_size, lag), solved=solved * guess, **options)
             runs = remember(part, model=model, lag=lag, guess=round(guess, 4))
             if not any(run["learnt"] for run in runs):
                 break
