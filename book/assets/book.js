@@ -45,6 +45,11 @@ addEventListener("DOMContentLoaded", () => {
   for (const element of document.querySelectorAll(".search-button-field, .theme-switch-button, summary")) {
     element.removeAttribute("aria-label");
   }
+  // An arrow of the sidebar has no words.
+  for (const arrow of document.querySelectorAll(".bd-sidebar-primary summary")) {
+    const chapter = arrow.closest("li")?.querySelector("a")?.textContent.trim() ?? "";
+    arrow.setAttribute("aria-label", `Further pages of ${chapter}`);
+  }
 
   // The sidebar holds the title, the search and the chapters, and is no landmark by itself.
   const sidebar = document.getElementById("pst-primary-sidebar");
