@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from docutils import nodes
 from sphinx.builders.html._assets import _CascadingStyleSheet, _JavaScript
@@ -20,6 +21,7 @@ THEME_STYLES = ["basic.css", "styles/pydata-sphinx-theme.css"]  # linked by the 
 NOT_NEEDED = {"doctools.js", "sphinx_highlight.js", "translations.js", "design-tabs.js"}
 ALONE = {"", "documentation_options.js", "afm.js", "claims.js"}  # not on every page; "" stands in the page itself
 LATE_STYLE = "_static/pygments.css"  # the theme rewrites it at the end of the build
+USUAL_FONTS = r"url\((katex/fonts/KaTeX_(?:Main-Regular|Math-Italic|Size\d-Regular)\.woff2)\)"  # on every page with formulas
 WIDGET = "application/vnd.jupyter.widget"
 NOT_LOADED = ["scripts/fontawesome.js", "scripts/*.map", "styles/*.map", "vendor", "searchtools.js", "language_data.js"]
 PIXELS = {"pt": 4 / 3, "px": 1, "": 1, "in": 96}
@@ -55,7 +57,8 @@ def slim(app, pagename, templatename, context, doctree):
     if "body" in context:
         state = next((s.attributes["body"] for s in alone if s.attributes.get("type") == f"{WIDGET}-state+json"), None)
         body = with_places(context["body"], json.loads(state)["state"]) if state else context["body"]
-        context["body"] = re.sub(r"<img [^>]*>", lambda tag: with_size(tag[0], Path(app.outdir, pagename).parent), body)
+        pictures = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}  # not yet in _images
+        context["body"] = re.sub(r"<img [^>]*>", lambda tag: with_size(tag[0], pictures), body)
 
 
 def write_scripts(app, files):
@@ -73,16 +76,20 @@ def write_styles(static, files):
         text = re.sub(r"@font-face\s*\{[^}]*(?:Font Awesome|FontAwesome)[^}]*\}", "", text)
         text = re.sub(r"(?:\.fa[\w-]*(?:::?before)?,?)+\{--fa:[^}]*\}|\.fa-[\w-]+(?:::?before)?\{content:[^}]*\}", "", text)
         text = re.sub(r"(?:,url\([^)]*\.(?:woff|ttf)\)\s*format\(\"(?:woff|truetype)\"\))", "", text)  # all browsers read woff2
+        text = re.sub(USUAL_FONTS, lambda m: f"url({embedded(static / m[1])})", text)
         rules.append(re.sub(r"@charset[^;]*;|/\*# sourceMappingURL.*?\*/", "", text))
     (static / "all.css").write_text("\n".join(rules), encoding="utf-8")
 
 
-def with_size(tag, folder):
+def embedded(file):
+    """A font as a part of the style sheet: text that waits for a font would jump when it comes."""
+    return f"data:font/woff2;base64,{base64.b64encode(file.read_bytes()).decode()}"
+
+
+def with_size(tag, pictures):
     """An <img> of an SVG with the size that it states, in a box that scrolls where a phone is too narrow for its text."""
-    source = re.search(r'src="([^"]+\.svg)"', tag)
-    if " width=" in tag or not source or not (folder / source[1]).exists():
-        return tag
-    sizes = sizes_of((folder / source[1]).read_text(encoding="utf-8"))
+    name = re.search(r'src="[^"]*_images/([^"]+\.svg)"', tag)
+    sizes = sizes_of(pictures[unquote(name[1])].read_text(encoding="utf-8")) if name else None
     if sizes is None:
         return tag
     width, height, least = sizes

@@ -1,5 +1,8 @@
 /* What the theme leaves undone: for readers who use a keyboard or a screen reader, for paper, for a book opened from a folder. */
 
+// The fonts of formulas stand in the style sheet: unpack them now, before there is text that would jump when they come.
+for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math", "1em KaTeX_Size1", "1em KaTeX_Size2"]) document.fonts.load(font);
+
 /* A page shows the code that a learner reads. A switch, kept for all pages, shows the rest: cells tagged `hidden`, and folds. */
 const showsAllCode = () => document.documentElement.dataset.code === "all";
 try {
@@ -41,6 +44,11 @@ addEventListener("DOMContentLoaded", () => {
   // The name that a screen reader says must contain the words that are seen: let the words be the name.
   for (const element of document.querySelectorAll(".search-button-field, .theme-switch-button, summary")) {
     element.removeAttribute("aria-label");
+  }
+  // An arrow of the sidebar has no words.
+  for (const arrow of document.querySelectorAll(".bd-sidebar-primary summary")) {
+    const chapter = arrow.closest("li")?.querySelector("a")?.textContent.trim() ?? "";
+    arrow.setAttribute("aria-label", `Further pages of ${chapter}`);
   }
 
   // The sidebar holds the title, the search and the chapters, and is no landmark by itself.

@@ -43,6 +43,7 @@
         hit.found = hit.tally.filter(Boolean).length;
         const share = hit.found / terms.length;
         hit.score = hit.tally.reduce((sum, n, k) => sum + (rarity[k] * n * 2.2) / (n + 1.2 * length), 0) * share ** 3;
+        if (stems(query).join(" ") === head.join(" ")) hit.score *= 5; // the heading itself, word for word
         if (hit.entry.page === "bibliography") hit.score *= 0.6; // what the book says comes before what it cites
         const phrase = ` ${terms.join(" ")} `;
         if (terms.length > 1 && ` ${body.join(" ")} `.includes(phrase)) hit.score *= 1.3;

@@ -1,9 +1,8 @@
-"""English words letter by letter: simple recurrent networks of two widths, at several rates and seeds, beside n-grams."""
+"""English words letter by letter: simple recurrent networks of two widths, at several rates and seeds."""
 
 import re
-from collections import Counter
 from functools import cache, partial
-from math import log, log2
+from math import log
 
 import torch
 from stored import run
@@ -15,10 +14,8 @@ from rnncourse.tasks import Batch
 from rnncourse.training import fit, supervised_loss
 
 ALPHABET = ".abcdefghijklmnopqrstuvwxyz"  # the full stop begins, ends and pads a word
-SETTINGS = dict(
-    widths=[16, 64], rates=[1e-3, 3e-3, 1e-2], seeds=[0, 1, 2], D=32, updates=2000, orders=7, alphas=[1, 2, 5, 10, 20, 40]
-)  # fmt: skip
-QUICK = dict(widths=[2], rates=[1e-2], seeds=[0], D=2, updates=4, orders=2, alphas=[1, 2], at_most=100)
+SETTINGS = dict(widths=[16, 64], rates=[1e-3, 3e-3, 1e-2], seeds=[0, 1, 2], D=32, updates=2000)
+QUICK = dict(widths=[2], rates=[1e-2], seeds=[0], D=2, updates=4, at_most=100)
 
 
 @cache
@@ -49,52 +46,11 @@ def spell(H, rate, seed, D, updates, at_most=None):
     return [{split: round(b, 4) for split, b in bits.items()} | dict(parameters=sum(p.numel() for p in model.parameters()))]
 
 
-def count(train, orders):
-    """For n = 1 … orders, how often each run of n letters and each context of n − 1 letters occur."""
-    tables, pad = [], "." * (orders - 1)  # a word's own first full stop is the last letter of the padding
-    for n in range(1, orders + 1):
-        grams, totals = Counter(), Counter()
-        for word in (pad + word[1:] for word in train):
-            for end in range(len(pad), len(word)):
-                grams[word[end + 1 - n : end + 1]] += 1
-                totals[word[end + 1 - n : end]] += 1
-        tables.append((grams, totals))
-    return tables
-
-
-def ngram_bits(tables, test, alpha):
-    """Bits a letter of each n; p_n = (count + α p_{n−1}) / (total + α), and p_0 is even."""
-    pad, bits, N = "." * (len(tables) - 1), [0.0] * len(tables), 0
-    for word in (pad + word[1:] for word in test):
-        for end in range(len(pad), len(word)):
-            p, N = 1 / len(ALPHABET), N + 1
-            for n, (grams, totals) in enumerate(tables, 1):
-                gram = word[end + 1 - n : end + 1]
-                p = (grams[gram] + alpha * p) / (totals[gram[:-1]] + alpha)
-                bits[n - 1] -= log2(p)
-    return [b / N for b in bits]
-
-
-def ngrams(orders, alphas, at_most=None):
-    """For each n: the α of least bits on valid, the bits on test, the runs that the table holds and how often on average."""
-    tables = count(words("train")[:at_most], orders)
-    valid = {alpha: ngram_bits(tables, words("valid")[:at_most], alpha) for alpha in alphas}
-    best = [min(alphas, key=lambda alpha: valid[alpha][n]) for n in range(orders)]
-    test = {alpha: ngram_bits(tables, words("test")[:at_most], alpha) for alpha in set(best)}
-    rows = []
-    for n, (grams, _) in enumerate(tables):
-        bits, seen = round(test[best[n]][n], 4), round(grams.total() / len(grams), 2)
-        rows.append(dict(n=n + 1, alpha=best[n], test=bits, entries=len(grams), seen=seen))
-    return rows
-
-
-def measure(remember, widths, rates, seeds, D, updates, at_most=None, **tables):
-    remember(partial(ngrams, at_most=at_most, **tables), what="n-gram")
+def measure(remember, widths, rates, seeds, D, updates, at_most=None):
     for H in tqdm(widths, desc="widths"):
         for rate in rates:
             for seed in seeds:
-                part = partial(spell, H, rate, seed, D, updates, at_most)
-                remember(part, what="network", H=H, rate=rate, seed=seed)
+                remember(partial(spell, H, rate, seed, D, updates, at_most), H=H, rate=rate, seed=seed)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,13 @@ def test_ids_are_unique(visit):
     assert twice == [], f"{visit.name}.html: ids that stand twice: {twice}"
 
 
+def test_every_icon_is_drawn(visit):
+    blank = visit.show().evaluate("""() => [...document.querySelectorAll(".fa-solid, .fas")]
+        .filter((e) => !getComputedStyle(e).maskImage.includes("data:image/svg"))
+        .map((e) => e.outerHTML)""")
+    assert blank == [], f"{visit.name}.html: draw these in book.css: {blank}"
+
+
 def test_few_tab_stops(visit):
     page = visit.show()
     stops = page.evaluate("""() => [...document.querySelectorAll("article :is(button, a[href], input, select, [tabindex])")]
@@ -53,7 +60,7 @@ def test_nothing_is_wider_than_the_text(visit):
     if first_form(visit.name):
         pytest.skip("a chapter in its first form")
     wide = visit.show().evaluate("""() => [...document.querySelectorAll("article :is(.katex-display, pre)")]
-        .filter((e) => e.scrollWidth > e.clientWidth + 1)
+        .filter((e) => e.checkVisibility() && !e.closest("details.hide") && e.scrollWidth > e.clientWidth + 1)
         .map((e) => [e.scrollWidth, e.clientWidth, (e.querySelector("annotation") ?? e).textContent.slice(0, 200)])""")
     assert wide == [], f"{visit.name}.html at 1280 px: {wide}: break the equation or the line"
 

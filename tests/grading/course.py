@@ -72,6 +72,27 @@ def meta(grade_id: str, **flags) -> dict:
     return {"nbgrader": base | flags}
 
 
+PARTS = {
+    "parts_count": ("# A point for each number.\nsum(square(i) == i * i for i in range(4))", 4),
+    "parts_error": ("errors = square(np.arange(4.0)) - np.arange(4.0) ** 2\n2 - np.sum(errors**2)", 2),
+    "parts_truth": ("### BEGIN HIDDEN TESTS\nabs(square(5) - 25) < 1e-9\n### END HIDDEN TESTS", 1),
+}
+
+
+def lab_of_parts():
+    """The source of a lab whose tests end with their points: 7 in all, one task; a file may be handed in beside it."""
+    answer = "def square(x):\n    ### BEGIN SOLUTION\n    return x * x\n    ### END SOLUTION"
+    cells = [
+        new_code_cell("import numpy as np", id="setup", metadata=meta("setup", locked=True)),
+        new_code_cell(answer, id="square", metadata=meta("square", solution=True)),
+    ]
+    for name, (source, points) in PARTS.items():
+        flags = meta(name, grade=True, locked=True, points=points)
+        cells.append(new_code_cell(source, id=name.replace("_", "-"), metadata=flags))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel, "rnncourse": {"files": ["known.txt", "own.py"]}})
+
+
 def lab():
     """The source of the lab `small`."""
 
@@ -98,11 +119,13 @@ def lab():
 class Course:
     """A course folder with that lab, graded by the command."""
 
-    def __init__(self, folder: Path, timeout: float = 20):
+    def __init__(self, folder: Path, timeout: float = 20, **more):
+        """`more` labs have their notebooks by name."""
         self.folder = folder
-        path = folder / "solutions" / "small" / "small.ipynb"
-        path.parent.mkdir(parents=True)
-        nbformat.write(lab(), path)
+        for name, source in {"small": lab(), **more}.items():
+            path = folder / "solutions" / name / f"{name}.ipynb"
+            path.parent.mkdir(parents=True)
+            nbformat.write(source, path)
         config = (ROOT / "nbgrader_config.py").read_text()
         (folder / "nbgrader_config.py").write_text(f"{config}\nc.Execute.timeout = {timeout}\n")
         outcome = self.command("labs")
@@ -123,21 +146,21 @@ class Course:
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         return {**os.environ, "PYTHONPATH": path, "PATH": programs, **more}
 
-    def released(self):
-        return nbformat.read(self.folder / "labs" / "small" / "small.ipynb", as_version=4)
+    def released(self, lab: str = "small"):
+        return nbformat.read(self.folder / "labs" / lab / f"{lab}.ipynb", as_version=4)
 
-    def notebook(self, answers: dict[str, str]):
-        nb = self.released()
+    def notebook(self, answers: dict[str, str], lab: str = "small"):
+        nb = self.released(lab)
         for cell in nb.cells:
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
             if name in answers:
                 cell.source = answers[name]
         return nb
 
-    def hand_in(self, student: str, nb) -> Path:
-        folder = self.folder / "submitted" / student / "small"
+    def hand_in(self, student: str, nb, lab: str = "small") -> Path:
+        folder = self.folder / "submitted" / student / lab
         folder.mkdir(parents=True, exist_ok=True)
-        nbformat.write(nb, folder / "small.ipynb")
+        nbformat.write(nb, folder / f"{lab}.ipynb")
         return folder
 
     def grade(self, *arguments, **environment) -> dict[str, dict]:

@@ -1,6 +1,7 @@
 """The attack battery: each file of attacks/ is handed in beside an honest student's work, and the class graded once.
 
-A file is a notebook in percent format: its docstring says what is tried, the family and the score it must get; `# %% name`
+A file is a notebook in percent format: its docstring says what is tried, the family and the score it must get, and the lab
+where it is not the small one; `# %% name`
 begins the answer to a task, `# %%` a cell the student added, and `# %% [hand in]` code that this test runs when it writes the
 submission, with `notebook` (the JSON) and `folder`.
 """
@@ -16,7 +17,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from tests.grading.course import HIDDEN, HONEST, OTHER, SOLUTION, Course
+from tests.grading.course import HIDDEN, HONEST, OTHER, SOLUTION, Course, lab_of_parts
 
 ATTACKS = sorted(Path(__file__).with_name("attacks").glob("*.py"))
 ENVIRONMENT = "environment-mark-4714"
@@ -25,7 +26,7 @@ WORDS = "student-words-mark-4715"
 
 def header(path: Path) -> dict[str, str]:
     doc = ast.get_docstring(ast.parse(path.read_text()))
-    return {"about": doc.splitlines()[0]} | dict(re.findall(r"^(\w+): (.*)$", doc, re.MULTILINE))
+    return {"lab": "small", "about": doc.splitlines()[0]} | dict(re.findall(r"^(\w+): (.*)$", doc, re.MULTILINE))
 
 
 def hand_in(course: Course, path: Path) -> None:
@@ -41,11 +42,12 @@ def hand_in(course: Course, path: Path) -> None:
             after = name
         else:
             added.append((after, source))
-    nb = course.notebook({name: HONEST[name] if source == "honest" else source for name, source in answers.items()})
+    lab = header(path)["lab"]
+    nb = course.notebook({name: HONEST[name] if source == "honest" else source for name, source in answers.items()}, lab)
     for after, source in added:
         names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
         nb.cells.insert(names.index(after) + 1 if after else 0, new_code_cell(source))
-    folder = course.hand_in(path.stem, nb)
+    folder = course.hand_in(path.stem, nb, lab)
     if script:
         notebook = json.loads((folder / "small.ipynb").read_text())
         names = {"notebook": notebook, "folder": folder, "course": course.folder}
@@ -88,7 +90,7 @@ def left_behind(before: set[str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def battle(tmp_path_factory):
-    course = Course(tmp_path_factory.mktemp("course"), timeout=2)
+    course = Course(tmp_path_factory.mktemp("course"), timeout=2, parts=lab_of_parts())
     before_processes, temporary = foreign(), tmp_path_factory.mktemp("tmp")
     for path in ATTACKS:
         hand_in(course, path)
@@ -111,7 +113,8 @@ def test_an_attack_gains_nothing(path, battle):
 @pytest.mark.parametrize("path", ATTACKS, ids=lambda path: path.stem)
 def test_a_page_of_feedback_tells_no_secret_and_runs_no_script(path, battle):
     course, _, _, _ = battle
-    page = (course.folder / "feedback" / path.stem / "small" / "small.html").read_text()
+    lab = header(path)["lab"]
+    page = (course.folder / "feedback" / path.stem / lab / f"{lab}.html").read_text()
     for secret in (HIDDEN, SOLUTION, OTHER, ENVIRONMENT, (course.folder / "grading.secret").read_text().strip()):
         assert secret not in page
     tags = re.findall(r"<\s*([a-zA-Z][a-zA-Z0-9-]*)", page)
@@ -136,6 +139,7 @@ def test_only_what_can_not_be_read_wants_a_person(battle):
     _, results, _, _ = battle
     waiting = {name: result["note"] for name, result in results.items() if not result["graded"]}
     unreadable = ("file_", "huge_file", "truncated", "utf16", "many_cells", "deep_json", "format_future", "wrong_types")
+    unreadable += ("parts_of_several", "parts_of_tensors", "parts_complex")  # a test that ends with no number
     assert not {name: note for name, note in waiting.items() if not name.startswith(unreadable)}
 
 

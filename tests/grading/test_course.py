@@ -16,7 +16,7 @@ from nbgrader.api import Gradebook
 
 from rnncourse.grading.books.collect import MAX_NOTEBOOK, Submission, read
 from rnncourse.grading.books.gradebook import reset
-from tests.grading.course import HONEST, ROOT, Course
+from tests.grading.course import HONEST, ROOT, Course, lab_of_parts
 
 WRONG = HONEST | {"double": "def double(x):\n    return 3 * x"}
 
@@ -96,6 +96,30 @@ def test_nbgraders_own_commands_grade_and_write_feedback_with_this_engine(course
     graded = nbformat.read(course.folder / "autograded/chloe/small/small.ipynb", as_version=4)
     assert graded.metadata.rnncourse.student == "chloe"
     assert course.grade()["chloe"]["score"] == 6
+
+
+def test_who_changes_a_file_beside_the_notebook_meets_other_random_inputs(tmp_path):
+    course = Course(tmp_path, parts=lab_of_parts())
+    beside = {
+        "as before": ({"known.txt": "1"}, {"known.txt": "1"}),
+        "other words": ({"known.txt": "1"}, {"known.txt": "2"}),
+        "one more": ({}, {"own.py": ""}),
+        "one less": ({"known.txt": "1", "own.py": "1"}, {"own.py": "1"}),
+        "another name": ({"known.txt": "1"}, {"own.py": "1"}),
+    }
+    seeds = {student: [] for student in beside}
+    for turn in (0, 1):
+        for student, files in beside.items():
+            folder = course.hand_in(student, course.notebook({}, "parts"), "parts")
+            for name in ("known.txt", "own.py"):
+                (folder / name).unlink(missing_ok=True)
+            for name, words in files[turn].items():
+                (folder / name).write_text(words)
+        course.grade("parts")
+        for student, found in seeds.items():
+            graded = course.folder / "autograded" / student / "parts/parts.ipynb"
+            found.append(nbformat.read(graded, as_version=4).metadata.rnncourse.seed)
+    assert [student for student, (first, second) in seeds.items() if first == second] == ["as before"]
 
 
 def test_a_run_is_reproduced_from_the_seed_in_the_feedback(course):

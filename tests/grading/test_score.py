@@ -480,6 +480,35 @@ def test_what_is_forbidden_costs_and_says_so(worker):
     assert "this lab forbids torch.nn.Linear" in result.message
 
 
+@pytest.fixture(scope="module")
+def light():
+    """A worker for labs that use NumPy alone: torch is imported when a submission does it."""
+    engine = Engine(libraries=())
+    worker = Worker(engine)
+    yield worker
+    worker.close()
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "earned"),
+    [
+        ("torch = __import__('tor' + 'ch')\n    return torch.square(x)", 0),
+        ("torch = importlib.import_module('tor' + 'ch')\n    return torch.Tensor.square(torch.as_tensor(x))", 0),
+        ("torch = __import__('tor' + 'ch.nn').nn.functional.torch\n    return torch.ops.aten.square(torch.as_tensor(x))", 0),
+        ("torch = __import__('tor' + 'ch')\n    return torch.mul(torch.as_tensor(x), torch.as_tensor(x))", 2),
+        ("import torch\n    return torch.mul(torch.as_tensor(x), torch.as_tensor(x))", 2),
+    ],
+)
+def test_torch_that_comes_late_refuses_what_the_lab_forbids(light, how, earned):
+    """By names that the search in the source doesn't see."""
+    rules = ["torch.square", "torch.Tensor.square"]
+    answer = f"import importlib\ndef f(x):\n    {how}"
+    (result,) = run(light, answer, "assert f(3) == 9", setup="import numpy as np", forbid=rules)
+    assert result.score == earned, result.message
+    assert earned or "this lab forbids torch." in result.message
+
+
 def test_files_of_the_lab_are_in_the_folder_of_both_sides(worker):
     answer = "def f(name):\n    return open(name).read()"
     test = "assert f('data/a.txt') == open('data/a.txt').read() == 'here'"

@@ -140,10 +140,9 @@ def reset(
 
 
 def set_time(gradebook: Gradebook, lab: str, student: str, received: datetime | None) -> None:
-    """Enter when a lab was handed in, in UTC and without a zone; None: nobody says."""
+    """Enter when a lab was handed in, in UTC and without a zone; None: nobody says. The caller commits."""
     names = {"who": student, "lab": lab, "received": received}
     gradebook.db.connection().execute(_SET_TIME, names)
-    gradebook.db.commit()
 
 
 def withdraw(gradebook: Gradebook, lab: str, student: str, notebook: str) -> None:
@@ -155,12 +154,12 @@ def withdraw(gradebook: Gradebook, lab: str, student: str, notebook: str) -> Non
         gradebook.db.connection().execute(_FORGET, {"entry": entry})
         no_penalty(gradebook, entry)
         set_time(gradebook, lab, student, None)
+        gradebook.db.commit()
 
 
 def no_penalty(gradebook: Gradebook, entry: str) -> None:
-    """Nothing is taken off for lateness."""
+    """Nothing is taken off for lateness. The caller commits."""
     gradebook.db.connection().execute(_NO_PENALTY, {"entry": entry})
-    gradebook.db.commit()
 
 
 def _add(db, names: dict[str, str]) -> None:
@@ -194,7 +193,7 @@ def key_of(gradebook: Gradebook, lab: str, student: str, notebook: str) -> str:
 
 
 def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
-    """Enter what each cell earned, and which answers are missing."""
+    """Enter what each cell earned, and which answers are missing. The caller commits."""
     db, by_name = gradebook.db.connection(), {cell.id: cell for cell in cells if cell.id}
     grades, comments = [], []
     for row in db.execute(_GRADES, {"entry": entry}):
@@ -211,7 +210,6 @@ def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
     for statement, rows in ((_SET_GRADE, grades), (_SET_COMMENT, comments)):
         if rows:
             db.execute(statement, rows)
-    gradebook.db.commit()
 
 
 def due(gradebook: Gradebook, entry: str) -> datetime | None:

@@ -2,6 +2,7 @@
 each.
 """
 
+import functools
 import json
 import queue
 from collections.abc import Iterator
@@ -190,10 +191,12 @@ class Books:
         time, problem = _parsed(task.time)
         gradebook.set_time(self.gb, lab, student, time)
         names = {"student": student, "assignment": lab, "notebook": lab, "db_url": self.coursedir.db_url}
-        if gradebook.due(self.gb, entry):
-            AssignLatePenalties(config=self.config).preprocess(notebook, {"nbgrader": names})
-        else:
+        due = gradebook.due(self.gb, entry)
+        if not due:
             gradebook.no_penalty(self.gb, entry)
+        self.gb.db.commit()  # once, for each waits for the disk
+        if due:
+            AssignLatePenalties(config=self.config).preprocess(notebook, {"nbgrader": names})
         names |= gradebook.marks(self.gb, entry, notebook)
         kept, pages = (self.folder(name, task.submission) for name in ("autograded", "feedback"))
         stamp = {STAMP: f"{time} UTC\n"} if time else {}
@@ -225,6 +228,7 @@ class Books:
         return failed(task.submission.student, task.submission.lab, error)
 
 
+@functools.lru_cache(100)
 def _parsed(time: str) -> tuple[datetime | None, str]:
     """The time of a hand-in as nbgrader reads it, or why a person must look."""
     try:

@@ -8,10 +8,15 @@ from pathlib import Path
 
 def write_whole(path: Path, data: str | bytes) -> None:
     """Whole or not at all; what lies there may be read-only, and no link of a student's is followed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:200]}.part")
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(temporary, flags, 0o644)
+    except (FileNotFoundError, FileExistsError):  # no folder yet; what a run left that was ended
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, flags, 0o644)
+    with open(descriptor, "wb") as file:
         file.write(data.encode("utf-8", "replace") if isinstance(data, str) else data)
     os.replace(temporary, path)
 

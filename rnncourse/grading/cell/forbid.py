@@ -25,8 +25,11 @@ _library = []  # torch forgets an overridden operator when its Library goes
 
 
 def install(forbidden: list[str]) -> None:
-    """Make every forbidden module, class, function and operator refuse to work."""
-    modules = [name for name in forbidden if _refuse(name)]
+    """Make every forbidden module, class, function and operator refuse to work; torch's once it is there."""
+    late = [name for name in forbidden if _is_late(name)]
+    if late:
+        sys.meta_path.insert(0, _Later(late))
+    modules = [name for name in forbidden if name not in late and _refuse(name)]
     if modules:
         sys.meta_path.insert(0, _Finder(modules))
         for name in list(sys.modules):
@@ -40,6 +43,8 @@ def module_files(forbidden: list[str]) -> list[str]:
     """
     files = []
     for name in forbidden:
+        if _is_late(name):
+            continue
         try:
             spec = importlib.util.find_spec(name)
         except (ImportError, AttributeError, ValueError):
@@ -59,6 +64,32 @@ class _Finder:
         for module in self.modules:
             if active and (name == module or name.startswith(f"{module}.")):
                 raise Forbidden(message(module))
+
+
+def _is_late(name: str) -> bool:
+    """Whether to refuse it now would import torch, which takes longer than most labs."""
+    return name.startswith("torch.") and "torch" not in sys.modules
+
+
+class _Later:
+    """Waits for torch, to refuse what is forbidden of it when it has just been imported."""
+
+    def __init__(self, forbidden: list[str]):
+        self.forbidden = forbidden
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "torch":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+
+        def run_and_refuse(module) -> None:
+            run(module)
+            install(self.forbidden)
+
+        spec.loader.exec_module = run_and_refuse
+        return spec
 
 
 def _refuse(name: str) -> bool:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 START = 120  # seconds that the server may take to answer: the first fork waits for its imports
@@ -61,9 +62,10 @@ class NoIsolation(RuntimeError):
 class Sandbox:
     """A running fork server; `keeper()` gives what keeps one student's process at a time."""
 
-    def __init__(self, isolated: bool = True, hidden: tuple[Path, ...] = (), cwd: Path | None = None):
+    def __init__(self, isolated: bool = True, hidden: tuple[Path, ...] = (), cwd: Path | None = None,
+                 libraries: Iterable[str] = ()):  # fmt: skip
         """Start it; `hidden` folders are covered where they lie within what the server sees; `cwd` is for
-        the unisolated.
+        the unisolated; `libraries` are imported once for all.
         """
         self.control, theirs = socket.socketpair()
         programs = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
@@ -87,6 +89,7 @@ class Sandbox:
             "-m",
             "rnncourse.grading.cell.server",
             str(theirs.fileno()),
+            *libraries,
         ]
         with theirs:
             self.process = subprocess.Popen(
@@ -148,7 +151,7 @@ class Keeper:
 
     def __init__(self, control: socket.socket):
         self.control = control
-        self.rules = None  # torn out of the keeper itself, so one keeper is for labs that forbid the same
+        self.libraries = ()  # that it imports before the first fork
 
     def fork(self, first: bool, limits: dict, rules: list[str]) -> socket.socket:
         """A fresh student's process, and an end of the wire to it; `first` of a submission: its CPU time
@@ -160,6 +163,7 @@ class Keeper:
         ours, theirs = socket.socketpair()
         with theirs:
             request = {"do": "fork", "first": first, "limits": limits, "rules": rules}
+            request["libraries"] = self.libraries
             self._ask(request, [theirs.fileno()])
         return ours
 

@@ -46,6 +46,17 @@ def warm() -> None:
     student.warm_shell()
 
 
+def load(libraries: list[str]) -> None:
+    """Import those that are not there yet, and what each does at its first use."""
+    if missing := [name for name in libraries if name not in sys.modules]:
+        for name in missing:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+        warm()
+        gc.collect()
+        gc.freeze()
+
+
 class Keeper:
     """Forks one student's process at a time, watches it and ends it."""
 
@@ -84,8 +95,10 @@ class Keeper:
         self.end()
         return reply
 
-    def fork(self, sock: socket.socket, do, first: bool, limits: dict, rules: list[str] | None) -> dict:
+    def fork(self, sock: socket.socket, do, first: bool, limits: dict, rules: list[str] | None,
+             libraries: list[str] = ()) -> dict:  # fmt: skip
         self.end()
+        load(libraries)
         if rules is not None and rules != self.rules:
             if self.rules is not None:
                 return {"error": "a server forbids what one lab forbids"}
@@ -204,21 +217,14 @@ def _most_of_a_socket() -> int:
         return sum(one.getsockopt(socket.SOL_SOCKET, option) for option in options)
 
 
-def main(control: int, isolated: bool = True, cwd: str | None = None) -> None:
+def main(control: int, isolated: bool = True, cwd: str | None = None, libraries: list[str] = ()) -> None:
     """Say whether students' processes can be had, warm up, and fork a keeper for each socket that comes."""
     control = socket.socket(fileno=control)
     with contextlib.suppress(BrokenPipeError):  # it may be wanted no more
         control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
     student.make_shell()  # before libraries that ask whether they are in a notebook
-    if isolated:
-        for name in (
-            "matplotlib.pyplot",
-            "torch",
-        ):  # students may import them, whether their lab does or not
-            with contextlib.suppress(ImportError):
-                importlib.import_module(name)
     warm()
-    gc.collect()
+    load(libraries)
     gc.freeze()
     while True:
         data, fds, _, _ = socket.recv_fds(control, 1, 1)
@@ -247,5 +253,5 @@ if __name__ == "__main__":
     # as a module of its own, so that students' pickles and tracebacks don't say __main__
     from rnncourse.grading.cell import server
 
-    server.main(int(sys.argv[1]))
+    server.main(int(sys.argv[1]), libraries=sys.argv[2:])
     os._exit(0)

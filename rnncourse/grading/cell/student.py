@@ -77,7 +77,8 @@ class Child:
         forbid.active = True
         return ("done",)
 
-    def run(self, source: str, is_theirs: bool) -> tuple:
+    def run(self, source: str, is_theirs: bool, names: list[str]) -> tuple:
+        """The cell's outputs, and which of `names` are functions after it."""
         self.shell.kept = kept = []
         self.shell.printed = lambda: kept.extend(self.printed() if len(kept) < KEPT_OUTPUTS else ())
         self.room = {"stdout": KEPT_TEXT, "stderr": KEPT_TEXT}
@@ -86,7 +87,14 @@ class Child:
             self.shell.run_cell(source, store_history=True)
         finally:
             forbid.active = True
-        return "ran", kept[:KEPT_OUTPUTS] + self.printed()
+        outputs, found = kept[:KEPT_OUTPUTS] + self.printed(), self.shell.user_ns
+        functions = [name for name in names if name in found and callable(found[name])]
+        return "ran", outputs, {name: self.handle(found[name]) for name in functions}
+
+    def handle(self, value) -> int:
+        """By which the trusted side can call it."""
+        self.handles[len(self.handles)] = value
+        return len(self.handles) - 1
 
     def printed(self) -> list[dict]:
         """What was written to the streams since the last look."""
@@ -110,9 +118,7 @@ class Child:
         value = self.shell.user_ns[name]
         if not callable(value):
             return "value", value
-        handle = len(self.handles)
-        self.handles[handle] = value
-        return "callable", handle, str(getattr(value, "__name__", name))[:80]
+        return "callable", self.handle(value)
 
     def set(self, name: str, value) -> tuple:
         self.shell.user_ns[name] = value

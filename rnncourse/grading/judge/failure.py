@@ -3,6 +3,7 @@ test's values.
 """
 
 import ast
+import functools
 import traceback
 
 from rnncourse.grading.judge.remote import KEPT
@@ -42,23 +43,33 @@ def hint_of(tree: ast.AST, line: int) -> str:
 
     So a call that failed, in whatever way, reads like one whose result was wrong.
     """
-    words, constants, asserts = [], [], False
+    words, constants, asserts = words_of(tree)
+    here = [word for word in words if word[0] <= line <= word[1]]
+    is_assert = any(start <= line <= end for start, end in asserts)
+    after = sorted((word for word in words if word[0] > line), key=lambda word: word[0])
+    for start, _, word in here or ([] if is_assert else after[:1]):
+        known = {name: value for at, name, value in sorted(constants, key=lambda c: c[0]) if at <= start}
+        if (text := _constant(word, known)).strip("… "):
+            return text[:KEPT]
+    return ""
+
+
+@functools.lru_cache(1000)
+def words_of(tree: ast.AST) -> tuple[list, list, list]:
+    """The author's words in a test cell, the constants that it binds, and where its assertions stand: each
+    with its lines.
+    """
+    words, constants, asserts = [], [], []
     for node in ast.walk(tree):
         if isinstance(node, ast.Assert):
-            asserts = asserts or node.lineno <= line <= node.end_lineno
+            asserts += [(node.lineno, node.end_lineno)]
             words += [(node.lineno, node.end_lineno, node.msg)] if node.msg else []
         elif isinstance(node, ast.Call):
             said = [keyword.value for keyword in node.keywords if keyword.arg in ("err_msg", "msg")]
             words += [(node.lineno, node.end_lineno, value) for value in said]
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             constants += [(node.lineno, getattr(node.targets[0], "id", ""), node.value.value)]
-    here = [word for word in words if word[0] <= line <= word[1]]
-    after = sorted((word for word in words if word[0] > line), key=lambda word: word[0])
-    for start, _, word in here or ([] if asserts else after[:1]):
-        known = {name: value for at, name, value in sorted(constants, key=lambda c: c[0]) if at <= start}
-        if (text := _constant(word, known)).strip("… "):
-            return text[:KEPT]
-    return ""
+    return words, constants, asserts
 
 
 def _constant(node: ast.AST, constants: dict) -> str:

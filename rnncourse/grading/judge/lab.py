@@ -5,6 +5,7 @@ A file that a student may hand in is data here: nothing imports or runs it.
 """
 
 import importlib.machinery
+import itertools
 import json
 import os
 import shlex
@@ -27,18 +28,21 @@ class Importer:
         self.theirs = set(theirs)  # files, by their paths in the folder
 
     def __enter__(self):
-        self.before = sys.path[:], sys.meta_path[:], set(sys.modules)
+        self.before = sys.path[:], sys.meta_path[:]
+        self.last = [next(reversed(table), None) for table in (sys.modules, sys.path_importer_cache)]
         sys.path.insert(0, "")  # as a kernel has it
         sys.meta_path[:0] = [self] if self.theirs else []
         sys.dont_write_bytecode = True
 
     def __exit__(self, *_):
         """Leave no trace of the lab's imports for the next run."""
-        sys.path[:], sys.meta_path[:], modules = self.before
-        for name in set(sys.modules) - modules:
+        sys.path[:], sys.meta_path[:] = self.before
+        modules, finders = map(_since, (sys.modules, sys.path_importer_cache), self.last)
+        for name in modules:
             if str(getattr(sys.modules[name], "__file__", "")).startswith(f"{Path.cwd()}{os.sep}"):
                 del sys.modules[name]
-        importlib.invalidate_caches()
+        for path in finders:  # which remember what a folder held
+            del sys.path_importer_cache[path]
 
     def find_spec(self, name, path=None, target=None):
         spec = importlib.machinery.PathFinder.find_spec(name, path)
@@ -48,6 +52,11 @@ class Importer:
     def is_theirs(self, path: str) -> bool:
         path, folder = Path(path).resolve(), Path.cwd()
         return path.is_relative_to(folder) and str(path.relative_to(folder)) in self.theirs
+
+
+def _since(table: dict, last: str | None) -> list[str]:
+    """The keys that were entered after `last`: to look at all costs a fork the memory that it shares."""
+    return list(itertools.takewhile(lambda key: key != last, reversed(table)))
 
 
 class Shell:

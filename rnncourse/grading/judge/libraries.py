@@ -1,10 +1,11 @@
-"""The libraries that labs use and that are slow to import: a grading process has imported them before it
-forks.
+"""The libraries that labs use and that are slow to import: a process has imported them before it forks, and
+no others, for each makes every fork dearer.
 """
 
 import contextlib
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -25,6 +26,20 @@ def mentioned(*notebooks: Path) -> tuple[str, ...]:
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return LIBRARIES
     return tuple(name for name in LIBRARIES if all(part in "\n".join(text) for part in name.split(".")))
+
+
+def imported(job: dict) -> list[str]:
+    """Those that the cells of a notebook, or the files beside it, seem to import: what comes in another way
+    is imported when it is run.
+    """
+    texts = [cell["source"] for cell in job["cells"] if cell["is_code"]]
+    texts += [bytes.fromhex(data).decode(errors="replace") for name, data in job["files"].items()
+              if name.endswith(".py")]  # fmt: skip
+    lines = "\n".join(
+        line for text in texts for line in text.splitlines() if "import" in line or "%" in line
+    )
+    roots = {name.partition(".")[0]: name for name in reversed(LIBRARIES)}
+    return [name for root, name in roots.items() if re.search(rf"\b{root}\b", lines)]
 
 
 def load(names: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import types
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,7 @@ class Student:
         # what went wrong in this cell; and the same without a word that the student can choose
         self.fault = self.public = ""
         self.stubs: dict[str, Stub] = {}  # the functions that this cell has asked for by name
+        self.bound: dict[str, int] = {}  # handles of those that are there since the last request, a run
 
     def begin(self) -> None:
         """Start a cell with a clean sheet and a process that is where the notebook is."""
@@ -83,19 +85,25 @@ class Student:
             raise NoIsolation(f"the lab's files can't be handed to the student's process: {fault}") from None
         for source, theirs in self.history:
             self.deadline = min(self.end, time.monotonic() + self.job["timeout"])
-            self.ask("run", source, theirs)
+            self.ask("run", source, theirs, [])
 
-    def run(self, source: str, theirs: bool) -> list[dict]:
+    def run(self, source: str, theirs: bool, names: Iterable[str] = ()) -> list[dict]:
         """Run a cell there and return its outputs; one that kills or hangs the process is not run again in
-        the next.
+        the next. Of `names` the functions are known then, so that a test need not ask.
         """
-        _, outputs = self.ask("run", source, theirs)
+        _, outputs, bound = self.ask("run", source, theirs, list(names))
         self.history.append((source, theirs))
+        self.bound = {
+            name: handle for name, handle in bound.items() if name in names and type(handle) is int
+        }
         return outputs
 
     def get(self, name: str):
         if name in self.stubs:
             return self.stubs[name]
+        if name in self.bound:
+            self.asked += 1
+            return self.stubs.setdefault(name, Stub(self, self.bound[name], name))
         kind, *rest = self.ask("get", name)
         if kind == "missing":
             raise KeyError(name)
@@ -112,6 +120,8 @@ class Student:
 
     def ask(self, *request):
         self.asked += 1
+        if request[0] != "get":  # which alone leaves all as it is
+            self.bound = {}
         if self.wire is None:
             raise self.fail("the student's process is gone")
         self.number = int.from_bytes(os.urandom(6), "little")  # which no reply sent in advance can know
@@ -152,8 +162,8 @@ class Student:
     def checked(self, operation: str, reply: tuple) -> tuple:
         """The reply, if its form is one that this request can have."""
         expected = {
-            "start": {"done": ()}, "set": {"done": ()}, "delete": {"done": ()}, "run": {"ran": (list,)},
-            "get": {"missing": (), "value": (object,), "callable": (int, str)},
+            "start": {"done": ()}, "set": {"done": ()}, "delete": {"done": ()}, "run": {"ran": (list, dict)},
+            "get": {"missing": (), "value": (object,), "callable": (int,)},
             "call": {"value": (object, dict, object)},
         }[operation] | {"opaque": (str,), "raised": (list, str)}  # fmt: skip
         kind, rest = reply[0], reply[1:]
@@ -183,7 +193,7 @@ class Student:
             return ""
         with _undisturbed():
             self.wire.sock.close()
-            self.wire = None
+            self.wire, self.bound = None, {}
             return self.keeper.kill()
 
 

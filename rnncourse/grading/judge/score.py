@@ -28,7 +28,15 @@ from pathlib import Path
 import numpy as np
 
 from rnncourse.grading.cell.sandbox import Keeper
-from rnncourse.grading.judge.failure import BEGIN, hidden_lines, hint_of, line_of, message_of, without_hidden
+from rnncourse.grading.judge.failure import (
+    BEGIN,
+    hidden_lines,
+    hint_of,
+    line_of,
+    message_of,
+    without_hidden,
+    words_of,
+)
 from rnncourse.grading.judge.lab import Importer
 from rnncourse.grading.judge.outcome import Outcome
 from rnncourse.grading.judge.outputs import clean
@@ -113,12 +121,13 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
                 names.lose(bound_by(cell["source"]), Lost(label(cell), None, bool(outcome.where)))
             else:
                 theirs = cell["kind"] != "instructor"
+                asked_for = names.theirs.union(cell["defines"] if theirs else ())
                 try:
                     reason = stuck or job["refused"].get(index)
                     if isinstance(reason, str) and reason:
                         raise Fault(reason)
                     with _clock(student.deadline - time.monotonic()):  # to read what came can take long, too
-                        outputs = [reason] if reason else student.run(cell["source"], theirs)
+                        outputs = [reason] if reason else student.run(cell["source"], theirs, asked_for)
                         outputs = clean(outputs, KEPT_OUTPUTS - kept)
                     kept += sum(len(str(output)) for output in outputs)
                     outcome.outputs = outputs
@@ -277,16 +286,21 @@ def imports_of(source: str) -> list[tuple]:
     return statements(defined(source)[1])
 
 
-def prepare(kind: str, source: str) -> None:
-    """Compile a cell once for all the processes that are forked from this one.
+def prepare(job: dict) -> None:
+    """Do once for all the processes that are forked from this one what the lab's own cells ask for."""
+    for cell in job["cells"]:
+        if cell["kind"] in ("instructor", "test"):
+            for source in {cell["source"]: None, without_hidden(cell["source"]): None}:
+                with contextlib.suppress(SyntaxError, ValueError):
+                    _prepare(cell["kind"], source)
+    _searching(*_to_search(job))
 
-    Raises:
-        SyntaxError: it is not Python.
-    """
+
+def _prepare(kind: str, source: str) -> None:
     if kind == "test":
-        compiled(source, "<test>"), imports_of(source), bound_by(source)
+        words_of(compiled(source, "<test>")[0]), imports_of(source), bound_by(source)
     else:
-        statements(source)
+        statements(source), _is_display(source)
 
 
 @functools.lru_cache(1000)
@@ -307,23 +321,28 @@ def _is_demo(source: str, names: Names) -> bool:
     """Whether a cell of the lab only shows what students wrote: it binds and fills nothing, so tests can't
     need it.
     """
+    used, changed = _is_display(source)
+    fills = {name for name, value in dict.items(names) if type(value) in (list, dict, set)}
+    return changed is not None and not used.isdisjoint(names.theirs) and changed.isdisjoint(fills)
+
+
+@functools.lru_cache(1000)
+def _is_display(source: str) -> tuple[set[str], set[str] | None]:
+    """The names that a cell of the lab uses, and those whose methods it calls; None for these where it binds
+    something itself.
+    """
     try:
         nodes = list(ast.walk(compiled(source, "<lab>")[0]))
-    except SyntaxError:
-        return True
+    except (SyntaxError, ValueError):
+        return set(), None
     binds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
     used = {n.id for n in nodes if isinstance(n, ast.Name)}
-    fills = {name for name, value in dict.items(names) if type(value) in (list, dict, set)}
-    return (
-        not used.isdisjoint(names.theirs)
-        and used.isdisjoint(_BINDING)
-        and not any(
-            isinstance(n, binds)
-            or isinstance(getattr(n, "ctx", None), (ast.Store, ast.Del))
-            or (isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id in fills)
-            for n in nodes
-        )
-    )
+    if not used.isdisjoint(_BINDING) or any(
+        isinstance(n, binds) or isinstance(getattr(n, "ctx", None), (ast.Store, ast.Del)) for n in nodes
+    ):
+        return used, None
+    with_dot = [n.value for n in nodes if isinstance(n, ast.Attribute)]
+    return used, {value.id for value in with_dot if isinstance(value, ast.Name)}
 
 
 _BINDING = {"get_ipython", "exec", "eval", "globals", "locals", "vars", "setattr"}  # by other ways
@@ -335,14 +354,13 @@ def _refused(job: dict) -> dict[int, str | dict]:
     """
     if not job["forbid"]:
         return {}
-    search, reasons, nodes = Search(job["forbid"]), {}, {}
+    search, reasons, nodes = _searching(*_to_search(job)).copy(), {}, {}
 
     def each(cells: dict, step) -> None:
         for index, cell in cells.items():
-            given = cell["kind"] == "instructor"
             try:
                 with _clock(job["timeout"]):
-                    step(index, cell, given)
+                    step(index, cell)
             except SyntaxError as error:
                 error.filename = "the cell"
                 text = "".join(traceback.format_exception_only(error)).rstrip()
@@ -357,20 +375,37 @@ def _refused(job: dict) -> dict[int, str | dict]:
             except Exception as error:
                 reasons[index] = f"{UNSEARCHED}: {type(error).__name__}"
 
-    def learn(index: int, cell: dict, given: bool) -> None:
-        nodes[index] = search.learn(
-            compiled(cell["source"], "<lab>")[0] if given else parsed(cell["source"])
-        )
+    def learn(index: int, cell: dict) -> None:
+        nodes[index] = search.learn(parsed(cell["source"]))
 
-    def find(index: int, cell: dict, given: bool) -> None:
+    def find(index: int, cell: dict) -> None:
         if rule := search.find(nodes[index]):
             reasons[index] = f"this lab forbids {rule}: write it yourself"
 
-    code = {i: c for i, c in enumerate(job["cells"]) if c["is_code"] and c["kind"] not in ("test", "text")}
-    theirs = {i: c for i, c in code.items() if c["kind"] != "instructor"}
-    each({i: c for i, c in code.items() if i <= max(theirs, default=-1)}, learn)
+    theirs = {i: c for i, c in enumerate(job["cells"]) if c["is_code"] and c["kind"] in _THEIRS}
+    each(theirs, learn)
     each({i: c for i, c in theirs.items() if i not in reasons}, find)
-    return {i: reason for i, reason in reasons.items() if i in theirs}
+    return reasons
+
+
+_THEIRS = ("solution", "added", "manual")
+
+
+def _to_search(job: dict) -> tuple[tuple, tuple]:
+    """What the lab forbids, and the sources of its own cells before the last of a student's."""
+    cells = [cell for cell in job["cells"] if cell["is_code"]] if job["forbid"] else []
+    last = max((i for i, cell in enumerate(cells) if cell["kind"] in _THEIRS), default=-1)
+    return tuple(job["forbid"]), tuple(c["source"] for c in cells[:last] if c["kind"] == "instructor")
+
+
+@functools.lru_cache(8)
+def _searching(rules: tuple[str, ...], sources: tuple[str, ...]) -> Search:
+    """A search that knows what the lab's own cells bind."""
+    search = Search(rules)
+    for source in sources:
+        with contextlib.suppress(SyntaxError, ValueError):
+            search.learn(compiled(source, "<lab>")[0])
+    return search
 
 
 def _seed(seed: int | None, cell: str) -> None:

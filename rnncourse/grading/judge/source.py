@@ -3,6 +3,7 @@
 import ast
 import collections
 import contextlib
+import copy
 import re
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -107,6 +108,13 @@ class Search:
         self.met: dict[str, dict] = {}
         self.star: dict[tuple, int] = {}  # what a name from a star import has met before its own part
         self.own: set[str] = set()  # classes and functions that the notebook defines
+
+    def copy(self) -> "Search":
+        """One that goes on from here."""
+        other = copy.copy(self)
+        other.bound = {name: list(pairs) for name, pairs in self.bound.items()}
+        other.met, other.own = dict(self.met), set(self.own)
+        return other
 
     def learn(self, tree: ast.AST) -> list[ast.AST]:
         """Note what a cell binds; return its nodes, for `find`."""

@@ -22,8 +22,7 @@ from pathlib import Path
 
 from rnncourse.grading.cell.sandbox import Keeper, NoIsolation, Sandbox
 from rnncourse.grading.judge import score
-from rnncourse.grading.judge.failure import without_hidden
-from rnncourse.grading.judge.libraries import load
+from rnncourse.grading.judge.libraries import imported, load
 
 RUNS = 2  # of a notebook, at most
 NO_SANDBOX = 2  # exit status of a scoring process whose sandbox is gone
@@ -75,24 +74,26 @@ def main() -> None:
 
 def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> None:
     """A worker: answer each job, a line of JSON, with a line."""
-    shared, keeper = sandbox, None
+    shared, keepers = sandbox, {}  # one for each set of libraries, of labs that forbid the same
+    forbidden = None
     with wire.makefile("rwb") as lines:
         for line in lines:
             job = json.loads(line) | {"stuck": [], "cwd": options["cwd"]}
+            needed = tuple(imported(job))
             end = time.monotonic() + RUNS * job["notebook_timeout"] + GRACE
             outcomes, tries = {}, 3
             while True:
-                if keeper and keeper.rules != job["forbid"]:
-                    keeper.close()
-                    keeper = None
-                if keeper is None:
-                    sandbox, keeper = _keeper(sandbox, options, number)
-                    keeper.rules = job["forbid"]
-                status, place = _run(job, keeper, outcomes, end)
+                if forbidden != job["forbid"]:  # torn out of the keepers themselves
+                    _close(keepers)
+                    forbidden = job["forbid"]
+                if needed not in keepers:
+                    sandbox, keepers[needed] = _keeper(sandbox, options, number)
+                    keepers[needed].libraries = needed
+                status, place = _run(job, keepers[needed], outcomes, end)
                 if status == 0:
                     break
-                keeper.close()  # nobody knows what was said between those two
-                keeper, tries = None, tries - (status == NO_SANDBOX)
+                keepers.pop(needed).close()  # nobody knows what was said between those two
+                tries -= status == NO_SANDBOX
                 if status == STUCK and place:  # once more, without that cell
                     job["stuck"].append(place)
                 elif status == NO_SANDBOX and tries:  # once more: it has died of something else
@@ -105,15 +106,20 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
             }  # fmt: skip
             lines.write(json.dumps(reply).encode() + b"\n")
             lines.flush()
-    if keeper:
-        keeper.close()
+    _close(keepers)
     if sandbox is not shared:
         sandbox.close()
 
 
+def _close(keepers: dict) -> None:
+    for keeper in keepers.values():
+        keeper.close()
+    keepers.clear()
+
+
 def _sandbox(options: dict) -> Sandbox:
     cwd = options["cwd"] and Path(options["cwd"])
-    return Sandbox(options["isolated"], tuple(map(Path, options["hidden"])), cwd)
+    return Sandbox(options["isolated"], tuple(map(Path, options["hidden"])), cwd, options["libraries"])
 
 
 def _keeper(sandbox: Sandbox, options: dict, number: int) -> tuple[Sandbox, Keeper]:
@@ -131,11 +137,7 @@ def _run(job: dict, keeper: Keeper, outcomes: dict, end: float) -> tuple[int, li
     Each outcome that it gave is entered in `outcomes`, where there is none of that cell: they count when it
     ends badly, too.
     """
-    for cell in job["cells"]:
-        if cell["kind"] in ("instructor", "test"):
-            for source in {cell["source"]: None, without_hidden(cell["source"]): None}:
-                with contextlib.suppress(SyntaxError):
-                    score.prepare(cell["kind"], source)
+    score.prepare(job)
     read, write = os.pipe()
     job["scratch"] = tempfile.mkdtemp(dir=SCRATCH)
     pid = os.fork()
@@ -151,7 +153,9 @@ def _run(job: dict, keeper: Keeper, outcomes: dict, end: float) -> tuple[int, li
             with open(write, "w") as out:
 
                 def emit(said) -> None:
-                    print(json.dumps(said if type(said) is list else vars(said)), file=out, flush=True)
+                    # an outcome goes out with the next place: nothing of a student's runs in between
+                    is_place = type(said) is list
+                    print(json.dumps(said if is_place else vars(said)), file=out, flush=is_place)
 
                 score.run(job, keeper, emit)
             os._exit(0)
