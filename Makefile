@@ -85,11 +85,11 @@ bench: $(READY) ## measure the speed of the library against its peers
 # --- tests: fast ones first -------------------------------------------------------------------------------------------
 
 test: lint $(HTML) $(LABS) ## all tests: package, labs, notebooks, browser
-	pytest tests --ignore tests/browser --ignore tests/grading --ignore tests/test_labs.py
+	pytest tests -n 2 --ignore tests/browser --ignore tests/grading --ignore tests/test_labs.py
 	pytest tests/grading tests/test_labs.py
-	pytest --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-kernel-name python3 book
-	pytest --nbval-lax --nbval-kernel-name python3 solutions
-	pytest tests/browser
+	pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-kernel-name python3 book
+	pytest -n 2 --dist loadfile --nbval-lax --nbval-kernel-name python3 solutions
+	pytest -n 2 tests/browser
 
 lint: $(READY)
 	@ruff check --quiet .

@@ -197,7 +197,7 @@ CELLS = {
             "c": (0, _TOP, "$c_{t-1}$", GREEN), "c_t": (9.3, _TOP, "$c_t$", GREEN),
             "in": (4.5, _BOTTOM, "$h_{t-1},\\ x_t$", ORANGE),
             "f": (1.6, _GATES, "forget $f_t$\n$\\sigma$"), "forget": (1.6, _TOP, "$\\odot$", GREY),
-            "i": (3.5, _GATES, "input $i_t$\n$\\sigma$"), "g": (5.5, _GATES, "new $g_t$\ntanh", PURPLE),
+            "i": (3.5, _GATES, "input $i_t$\n$\\sigma$"), "g": (5.5, _GATES, "candidate $g_t$\ntanh", PURPLE),
             "write": (4.5, _MIDDLE, "$\\odot$", GREY), "sum": (4.5, _TOP, "+", GREY),
             "o": (7.4, _GATES, "output $o_t$\n$\\sigma$"), "tanh": (9.3, _MIDDLE, "tanh", GREY),
             "read": (9.3, _GATES, "$\\odot$", GREY), "out": (9.3, _BOTTOM, "$h_t$", ORANGE),

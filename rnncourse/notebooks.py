@@ -21,7 +21,7 @@ NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-NUMBER = re.compile(r"<!--(?!/)([^>]+?)-->(.*?)<!--/-->", re.DOTALL)
+NUMBER = re.compile(r"<!--(?!/)([^\s>]+)-->(.*?)<!--/-->", re.DOTALL)
 VERDICTS = {
     "holds": "it was computed, measured or looked up, and it is so",
     "caveat": "it is so under a condition, which is named",

@@ -29,9 +29,9 @@ def feedback(tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture(params=["honest", "wrong", *(path.stem for path in READERS)])
 def opened(request, feedback, browser):
     with browser.new_context() as context:
-        visit = Visit(context.new_page(), feedback[request.param].parent.as_uri())
+        visit = Visit(context.new_page(), feedback[request.param].parent.as_uri(), "small")
         visit.page.on("dialog", lambda dialog: (visit.complain(f"dialog: {dialog.message}"), dialog.dismiss()))
-        yield visit.open("/small.html")
+        yield visit.open()
 
 
 def test_no_script_runs_and_nothing_is_asked_for(opened):

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from playwright.sync_api import expect
 from pypdf import PdfReader
 
 from tests.browser.conftest import REPOSITORY, WORDS
@@ -108,8 +109,8 @@ def test_figures(visit):
 def test_explore(visit):
     """Each interactive figure moves when its sliders are moved, by mouse and by keyboard."""
     page = visit.show()
-    figures = page.locator(".explore")
-    assert figures.count() == page.locator("script[type='application/vnd.jupyter.widget-view+json']").count()
+    figures, places = page.locator(".explore"), page.locator("script[type='application/vnd.jupyter.widget-view+json']")
+    expect(figures).to_have_count(places.count())
     for figure in figures.all():
         image = figure.locator("img")
         for slider in figure.locator("input").all():
