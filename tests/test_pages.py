@@ -88,6 +88,15 @@ def test_every_number_in_the_text_is_its_cells(path):
             assert text == put.get(name), f"{path}, cell {n}: {name} is {text!r}, put as {put.get(name)!r}: rnncourse notebooks"
 
 
+@pages
+def test_no_line_of_text_starts_with_a_mark(path):
+    """MyST takes a line that starts with a comment for raw HTML: formulas and emphasis in it show as they are written."""
+    for n, cell in cells(path, "markdown"):
+        for k, line in enumerate(cell.source.splitlines(), 1):
+            raw = re.match(r"(?:\s|>|[-*+]\s|\d+[.)]\s)*<!--.*?-->\s*\S", line)  # a mark alone on its line may be
+            assert not raw, f"{path}, cell {n}, line {k}: put a word before the mark, else it is raw HTML: {line[:60]}"
+
+
 @second_form
 def test_a_reader_sees_short_cells_without_bookkeeping(path):
     for n, cell in visible(path):

@@ -3,8 +3,9 @@
 from functools import partial
 
 import torch
-from gru_compare import Model, accuracy
+from gru_or_lstm import accuracy
 from stored import run
+from sweep import Reader
 from tqdm import tqdm
 
 from rnncourse.gru import GRU, update_bias_
@@ -24,7 +25,7 @@ def measure(biases, seeds, T, V, H, updates, rate, batch_size):
         right = []
         for seed in seeds:
             torch.manual_seed(seed)
-            model = Model(update_bias_(GRU(V, H), float(bias)), V, last=True)
+            model = Reader(update_bias_(GRU(V, H), float(bias)), V)
             fit(model, task, updates, optimizer=torch.optim.Adam(model.parameters(), lr=rate), seed=seed)
             right.append(accuracy(model, test))
         results.append(dict(bias=bias, accuracy=right))
