@@ -1,5 +1,6 @@
 """Every page of the book as it is written: its length, what a reader sees of the code, its numbers, links, pictures, claims."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -190,6 +191,17 @@ def test_pages_do_not_argue_with_documents_that_readers_do_not_have(path):
         argues = r"\b(?:the|four|two|three|one|each|all) (?:of the )?documents?\b|\bthe deck\b|\bC\d{3}\b"
         found = re.findall(argues, cell.source)
         assert not found, f"{path}, cell {n}: {found}: that belongs to the claims page"
+
+
+@pages
+def test_every_column_of_a_table_has_a_name_in_words(path):
+    for n, cell in cells(path, "markdown"):
+        lines = cell.source.splitlines()
+        for head, rule in itertools.pairwise(lines):
+            if re.fullmatch(r"\|[\s\-:|]*-[\s\-:|]*\|", rule):
+                bare = [name for name in head.strip("| ").split("|") if not re.search(r"\w", re.sub(r"\$[^$]*\$", "", name))]
+                cure = "give each column a word: a screen reader reads no formula alone"
+                assert not bare and not re.match(r"\|\s*\|", head), f"{path}, cell {n}: {head}: {cure}"
 
 
 def test_no_merge_is_left_half_done():
