@@ -264,7 +264,7 @@ def test_one_switch_shows_all_code(visit):
     """Cells tagged `hidden` and folded code appear together, by keyboard, and on the next page too."""
     page = visit.show()
     page.evaluate("document.querySelectorAll('article details').forEach((fold) => { fold.open = false; })")
-    hidden, folds = page.locator("article .cell.tag_hidden"), page.locator("article details.hide")
+    hidden, folds = page.locator("article .cell.tag_hidden:not(.solution *)"), page.locator("article details.hide")
     switch = page.get_by_role("button", name="Show all code")
     if hidden.count() + folds.count() == 0:
         assert switch.count() == 0
@@ -290,7 +290,7 @@ def test_the_switch_is_remembered(visit_first):
     page.goto(f"{visit_first.home}/lstm.html")
     assert page.get_by_role("button", name="Show all code").get_attribute("aria-pressed") == "true"
     page.goto(f"{visit_first.home}/intro.html")
-    hidden = page.locator("article .cell.tag_hidden")
+    hidden = page.locator("article .cell.tag_hidden:not(.solution *)")
     assert hidden.locator("visible=true").count() == hidden.count() > 0
     page.get_by_role("button", name="Show all code").click()
     page.reload()
