@@ -3,6 +3,7 @@
 import ast
 import random
 import signal
+import subprocess
 import sys
 import time
 
@@ -244,3 +245,18 @@ def test_a_labs_own_cells_are_learnt_from_and_never_refused():
         2: "this lab forbids torch.nn.RNN: write it yourself"
     }
     assert _refused(job("torch.nn.RNN") | {"forbid": []}) == {}
+
+
+def test_where_torch_is_not_installed_it_is_missing_as_ever():
+    code = """
+import sys
+from rnncourse.grading.cell import forbid
+forbid.install(["torch.square"])
+sys.path[:] = []
+try:
+    import torch
+except ModuleNotFoundError as error:
+    print(error.name)
+"""
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (outcome.stdout, outcome.stderr) == ("torch\n", "")

@@ -496,14 +496,18 @@ def light():
         ("torch = __import__('tor' + 'ch')\n    return torch.square(x)", 0),
         ("torch = importlib.import_module('tor' + 'ch')\n    return torch.Tensor.square(torch.as_tensor(x))", 0),
         ("torch = __import__('tor' + 'ch.nn').nn.functional.torch\n    return torch.ops.aten.square(torch.as_tensor(x))", 0),
+        (
+            "sys.modules['torch._utils'] = None\n    with contextlib.suppress(ImportError):\n        __import__('tor' + 'ch')\n"
+            "    del sys.modules['torch._utils']\n    return __import__('tor' + 'ch').square(x)", 0,
+        ),
         ("torch = __import__('tor' + 'ch')\n    return torch.mul(torch.as_tensor(x), torch.as_tensor(x))", 2),
         ("import torch\n    return torch.mul(torch.as_tensor(x), torch.as_tensor(x))", 2),
     ],
-)
+)  # fmt: skip
 def test_torch_that_comes_late_refuses_what_the_lab_forbids(light, how, earned):
     """By names that the search in the source doesn't see."""
     rules = ["torch.square", "torch.Tensor.square"]
-    answer = f"import importlib\ndef f(x):\n    {how}"
+    answer = f"import contextlib, importlib, sys\ndef f(x):\n    {how}"
     (result,) = run(light, answer, "assert f(3) == 9", setup="import numpy as np", forbid=rules)
     assert result.score == earned, result.message
     assert earned or "this lab forbids torch." in result.message

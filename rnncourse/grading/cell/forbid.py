@@ -5,7 +5,8 @@ looks for it in the source (`judge/source.py`). SECURITY.md says what holds and 
 """
 
 import functools
-import importlib
+import importlib.machinery
+import importlib.util
 import os
 import sys
 import warnings
@@ -72,16 +73,15 @@ def _is_late(name: str) -> bool:
 
 
 class _Later:
-    """Waits for torch, to refuse what is forbidden of it when it has just been imported."""
+    """Refuses what is forbidden of torch each time that it has just been imported; one try may fail."""
 
     def __init__(self, forbidden: list[str]):
         self.forbidden = forbidden
 
     def find_spec(self, name, path=None, target=None):
-        if name != "torch":
+        spec = importlib.machinery.PathFinder.find_spec(name, path) if name == "torch" else None
+        if spec is None:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
         run = spec.loader.exec_module
 
         def run_and_refuse(module) -> None:

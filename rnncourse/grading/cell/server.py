@@ -47,14 +47,13 @@ def warm() -> None:
 
 
 def load(libraries: list[str]) -> None:
-    """Import those that are not there yet, and what each does at its first use."""
-    if missing := [name for name in libraries if name not in sys.modules]:
-        for name in missing:
-            with contextlib.suppress(ImportError):
-                importlib.import_module(name)
-        warm()
-        gc.collect()
-        gc.freeze()
+    """Import those that are not there yet, and do what each does at its first use."""
+    for name in libraries:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    warm()
+    gc.collect()
+    gc.freeze()
 
 
 class Keeper:
@@ -63,7 +62,7 @@ class Keeper:
     def __init__(self, control: socket.socket, isolated: bool, cwd: str | None):
         self.control, self.isolated, self.cwd = control, isolated, cwd
         self.child = None  # the first process in the namespaces
-        self.rules, self.hide = None, []
+        self.rules, self.hide, self.libraries = None, [], None
         self.why, self.cpu, self.folder = "", 0.0, None
 
     def serve(self) -> None:
@@ -98,7 +97,9 @@ class Keeper:
     def fork(self, sock: socket.socket, do, first: bool, limits: dict, rules: list[str] | None,
              libraries: list[str] = ()) -> dict:  # fmt: skip
         self.end()
-        load(libraries)
+        if self.libraries is None and set(libraries) - sys.modules.keys():
+            load(libraries)
+        self.libraries = libraries  # one that isn't installed is not looked for again
         if rules is not None and rules != self.rules:
             if self.rules is not None:
                 return {"error": "a server forbids what one lab forbids"}
@@ -223,9 +224,7 @@ def main(control: int, isolated: bool = True, cwd: str | None = None, libraries:
     with contextlib.suppress(BrokenPipeError):  # it may be wanted no more
         control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
     student.make_shell()  # before libraries that ask whether they are in a notebook
-    warm()
     load(libraries)
-    gc.freeze()
     while True:
         data, fds, _, _ = socket.recv_fds(control, 1, 1)
         if not data:

@@ -300,7 +300,7 @@ def _prepare(kind: str, source: str) -> None:
     if kind == "test":
         words_of(compiled(source, "<test>")[0]), imports_of(source), bound_by(source)
     else:
-        statements(source), _is_display(source)
+        statements(source), _uses(source)
 
 
 @functools.lru_cache(1000)
@@ -321,13 +321,13 @@ def _is_demo(source: str, names: Names) -> bool:
     """Whether a cell of the lab only shows what students wrote: it binds and fills nothing, so tests can't
     need it.
     """
-    used, changed = _is_display(source)
+    used, changed = _uses(source)
     fills = {name for name, value in dict.items(names) if type(value) in (list, dict, set)}
     return changed is not None and not used.isdisjoint(names.theirs) and changed.isdisjoint(fills)
 
 
 @functools.lru_cache(1000)
-def _is_display(source: str) -> tuple[set[str], set[str] | None]:
+def _uses(source: str) -> tuple[set[str], set[str] | None]:
     """The names that a cell of the lab uses, and those whose methods it calls; None for these where it binds
     something itself.
     """
@@ -403,7 +403,7 @@ def _searching(rules: tuple[str, ...], sources: tuple[str, ...]) -> Search:
     """A search that knows what the lab's own cells bind."""
     search = Search(rules)
     for source in sources:
-        with contextlib.suppress(SyntaxError, ValueError):
+        with contextlib.suppress(Exception):  # the lab's own, which are run all the same
             search.learn(compiled(source, "<lab>")[0])
     return search
 
