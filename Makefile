@@ -85,7 +85,7 @@ bench: $(READY) ## measure the speed of the library against its peers
 # --- tests: fast ones first -------------------------------------------------------------------------------------------
 
 test: lint $(HTML) $(LABS) ## all tests: package, labs, notebooks, browser
-	pytest tests -n 2 --ignore tests/browser --ignore tests/grading --ignore tests/test_labs.py
+	pytest tests -n 2 --dist loadfile --ignore tests/browser --ignore tests/grading --ignore tests/test_labs.py
 	pytest tests/grading tests/test_labs.py
 	pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-kernel-name python3 book
 	pytest -n 2 --dist loadfile --nbval-lax --nbval-kernel-name python3 solutions

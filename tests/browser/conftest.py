@@ -19,11 +19,6 @@ WORDS = ("recurrence", "bptt", "lstm", "gru", "bidirectional", "seq2seq", "ssm",
 GET_CHROMIUM = "apt-get install chromium, or playwright install chromium, or set CHROMIUM to its program"
 
 
-def first_form(name):
-    """Whether a page is a chapter that is not yet split into a path and further pages: these are too long for some tests."""
-    return (REPOSITORY / "book" / f"{name}.ipynb").exists() and not (REPOSITORY / "book" / name).is_dir() and name in WORDS
-
-
 def page_names():
     """The pages that the last build wrote: those of the table of contents, and the two that Sphinx adds."""
     index = HTML / "searchindex.js"

@@ -5,8 +5,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.browser.conftest import first_form
-
 PHONE = 390
 LEAST_TEXT = 8  # pixels, in a figure
 MEGABYTES, REQUESTS = 2.5, 35
@@ -24,8 +22,6 @@ def test_weight(visit):
     sizes = {url: (visit.html / unquote(urlsplit(url).path)).stat().st_size for url in asked}
     heaviest = sorted(sizes.items(), key=lambda item: -item[1])[:3]
     assert len(asked) <= REQUESTS, f"{visit.name}.html asks for {len(asked)} files, {REQUESTS} at most"
-    if first_form(visit.name):
-        pytest.skip("a chapter in its first form is too long")
     megabytes = sum(sizes.values()) / 1e6
     assert megabytes <= MEGABYTES, f"{visit.name}.html weighs {megabytes:.2f} MB, {MEGABYTES} at most; most by {heaviest}"
 
@@ -52,13 +48,10 @@ def test_few_tab_stops(visit):
         .map((e) => e.outerHTML.slice(0, 80))""")
     aside = [stop for stop in stops if "copybtn" in stop or "headerlink" in stop]
     assert aside == [], f"{visit.name}.html: {len(aside)} buttons and marks stand in the way of Tab"
-    if not first_form(visit.name):
-        assert len(stops) <= 40, f"{visit.name}.html: {len(stops)} stops beside links: {stops}"
+    assert len(stops) <= 40, f"{visit.name}.html: {len(stops)} stops beside links: {stops}"
 
 
 def test_nothing_is_wider_than_the_text(visit):
-    if first_form(visit.name):
-        pytest.skip("a chapter in its first form")
     wide = visit.show().evaluate("""() => [...document.querySelectorAll("article :is(.katex-display, pre)")]
         .filter((e) => e.checkVisibility() && !e.closest("details.hide") && e.scrollWidth > e.clientWidth + 1)
         .map((e) => [e.scrollWidth, e.clientWidth, (e.querySelector("annotation") ?? e).textContent.slice(0, 200)])""")

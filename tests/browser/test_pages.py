@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import expect
 from pypdf import PdfReader
 
-from tests.browser.conftest import REPOSITORY, WORDS
+from tests.browser.conftest import WORDS
 
 THEMES = pytest.mark.parametrize("theme", ["light", "dark"])
 PHONE = 360
@@ -302,14 +302,6 @@ def test_has_equations_and_interactive_figures(pages):
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     assert 'class="katex"' in text and "widget-view+json" in text
     assert "@jupyter-widgets/controls" not in text  # dead without a kernel, and megabytes of script with one
-
-
-def test_every_icon_is_drawn(pages):
-    """book.css draws those of the theme that pages use: one without a drawing is a black square."""
-    drawn = (REPOSITORY / "book/assets/book.css").read_text(encoding="utf-8")
-    used = {icon for page in pages for icon in re.findall(r"[\" ](fa-[a-z-]+)", page.read_text(encoding="utf-8"))}
-    sizes = {"fa-solid", "fa-lg", "fa-regular", "fa-brands", "fa-fw"}
-    assert not {icon for icon in used - sizes if f".{icon}" not in drawn}
 
 
 def test_links(pages):
