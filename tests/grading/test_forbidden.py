@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from rnncourse.grading.judge.score import _over_time, _refused
+from rnncourse.grading.judge.clock import over_time
+from rnncourse.grading.judge.refused import refused
 from rnncourse.grading.judge.source import Search, parsed
 from tests.grading.course import FORBID
 from tests.grading.test_score import run, worker  # noqa: F401 (a fixture)
@@ -153,7 +154,7 @@ def test_it_takes_nothing_honest_for_a_use(source):
 
 @pytest.fixture(autouse=True)
 def alarm():
-    before = signal.signal(signal.SIGALRM, _over_time)
+    before = signal.signal(signal.SIGALRM, over_time)
     yield
     signal.signal(signal.SIGALRM, before)
 
@@ -214,20 +215,20 @@ def test_what_can_not_be_searched_is_refused(source, why):
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(300)  # a student's own may be higher
     try:
-        (reason,) = _refused(job(source)).values()
+        (reason,) = refused(job(source)).values()
     finally:
         sys.setrecursionlimit(before)
     assert reason == f"the cell can't be searched for what this lab forbids: {why}"
 
 
 def test_a_search_over_its_time_is_a_refusal():
-    (reason,) = _refused(job("x = 1\n" * 40_000, timeout=0.01)).values()
+    (reason,) = refused(job("x = 1\n" * 40_000, timeout=0.01)).values()
     assert reason == "the cell can't be searched for what this lab forbids: that takes over 0.01 s"
 
 
 def test_what_is_no_python_is_not_run_and_shown_as_its_error(worker):  # noqa: F811
     cells = ["x = (", "for", "1 <> 2", "from __future__ import barry_as_FLUFL"]
-    reasons = _refused(job(*cells))
+    reasons = refused(job(*cells))
     assert [reasons[i]["ename"] for i in range(3)] == ["SyntaxError"] * 3 and 3 not in reasons
     assert reasons[0]["traceback"] == [
         '  File "the cell", line 1',
@@ -241,10 +242,10 @@ def test_what_is_no_python_is_not_run_and_shown_as_its_error(worker):  # noqa: F
 
 def test_a_labs_own_cells_are_learnt_from_and_never_refused():
     cells = ["import torch.nn as n\nn.RNN", "x = (", "n.RNN"]
-    assert _refused(job(*cells, kinds=["instructor", "instructor", "solution"])) == {
+    assert refused(job(*cells, kinds=["instructor", "instructor", "solution"])) == {
         2: "this lab forbids torch.nn.RNN: write it yourself"
     }
-    assert _refused(job("torch.nn.RNN") | {"forbid": []}) == {}
+    assert refused(job("torch.nn.RNN") | {"forbid": []}) == {}
 
 
 def test_where_torch_is_not_installed_it_is_missing_as_ever():

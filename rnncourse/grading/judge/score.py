@@ -11,7 +11,6 @@ import ast
 import builtins
 import contextlib
 import decimal
-import functools
 import math
 import numbers
 import os
@@ -20,7 +19,6 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -28,23 +26,17 @@ from pathlib import Path
 import numpy as np
 
 from rnncourse.grading.cell.sandbox import Keeper
-from rnncourse.grading.judge.failure import (
-    BEGIN,
-    hidden_lines,
-    hint_of,
-    line_of,
-    message_of,
-    without_hidden,
-    words_of,
-)
+from rnncourse.grading.judge.cells import bound_by, compiled, imports_of, statements, uses
+from rnncourse.grading.judge.clock import clock, over_time
+from rnncourse.grading.judge.failure import BEGIN, hidden_lines, hint_of, line_of, message_of, without_hidden
 from rnncourse.grading.judge.lab import Importer
+from rnncourse.grading.judge.names import Lost, Names
 from rnncourse.grading.judge.outcome import Outcome
 from rnncourse.grading.judge.outputs import clean
-from rnncourse.grading.judge.remote import Fault, Lost, Names, OverTime, Student
-from rnncourse.grading.judge.source import Search, bindings, defined, imported, parsed
+from rnncourse.grading.judge.refused import refused
+from rnncourse.grading.judge.remote import Fault, OverTime, Student
 
 KEPT_OUTPUTS = 4 << 20  # characters of all outputs of a notebook
-UNSEARCHED = "the cell can't be searched for what this lab forbids"
 
 
 def run(job: dict, keeper: Keeper, emit) -> None:
@@ -58,9 +50,9 @@ def run(job: dict, keeper: Keeper, emit) -> None:
     cells = job["cells"]
     hidden = next((i for i, cell in enumerate(cells) if BEGIN in cell["source"]), len(cells))
     last = max((i for i, cell in enumerate(cells) if _speaks(cell)), default=-1)
-    signal.signal(signal.SIGALRM, _over_time)
+    signal.signal(signal.SIGALRM, over_time)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    job["refused"] = _refused(job)
+    job["refused"] = refused(job)
     if last < hidden:
 
         def both(outcome) -> None:
@@ -100,7 +92,7 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
     )
 
     def seconds():
-        return _clock(min(job["timeout"], student.end - time.monotonic()))
+        return clock(min(job["timeout"], student.end - time.monotonic()))
 
     with _folder(job), importer:
         for index, cell in enumerate(job["cells"][: last + 1]):
@@ -108,7 +100,7 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
                 continue
             place = [stage(index), index]
             emit(place)
-            with contextlib.suppress(OverTime), _clock(student.end - time.monotonic()):
+            with contextlib.suppress(OverTime), clock(student.end - time.monotonic()):
                 student.begin()
             outcome = Outcome(index)
             stuck = f"ran over {job['timeout']:g} s" if place in job["stuck"] else ""
@@ -126,7 +118,7 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
                     reason = stuck or job["refused"].get(index)
                     if isinstance(reason, str) and reason:
                         raise Fault(reason)
-                    with _clock(student.deadline - time.monotonic()):  # to read what came can take long, too
+                    with clock(student.deadline - time.monotonic()):  # to read what came can take long, too
                         outputs = [reason] if reason else student.run(cell["source"], theirs, asked_for)
                         outputs = clean(outputs, KEPT_OUTPUTS - kept)
                     kept += sum(len(str(output)) for output in outputs)
@@ -178,7 +170,7 @@ def test(index: int, cell: dict, names: Names, student: Student, failed: dict[st
     try:
         tree, body, last = compiled(source, "<test>")
         if not student.fault:  # nothing can be earned where there is no process to ask
-            with _clock(student.deadline - time.monotonic()):
+            with clock(student.deadline - time.monotonic()):
                 exec(body, names)
                 value = eval(last, names) if last else None
                 score, message, person = _earned(value, tree.body[-1:], points)
@@ -238,174 +230,13 @@ def _earned(value, last: list[ast.stmt], points: float) -> tuple[float, str, str
     return score, "" if score == points else f"{float(value):g}: {score:g} of {points:g} points", ""
 
 
-@functools.lru_cache(1000)
-def compiled(source: str, name: str):
-    """A cell of the lab: its tree, the code of its statements, and that of the value it ends with, or None.
-
-    Raises:
-        SyntaxError: it is not Python.
-    """
-    tree = parsed(source)
-    has_value = tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";")
-    body = compile(ast.Module(tree.body[:-1] if has_value else tree.body, []), name, "exec")
-    return tree, body, compile(ast.Expression(tree.body[-1].value), name, "eval") if has_value else None
-
-
-def _over_time(*_) -> None:
-    raise OverTime
-
-
-@contextlib.contextmanager
-def _clock(seconds: float):
-    """Raise OverTime after so many seconds; end this process where code in C does not let that happen."""
-    seconds = max(seconds, 0.01)
-    signal.setitimer(signal.ITIMER_REAL, seconds + 0.2)  # the wire's own deadline comes first
-    signal.setitimer(signal.ITIMER_PROF, seconds + 2)  # nobody catches its signal
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-@functools.lru_cache(1000)
-def statements(source: str) -> list[tuple]:
-    """The code of each statement of a cell of the lab, with the names that it binds; none where the cell is
-    not Python.
-    """
-    try:
-        nodes = compiled(source, "<lab>")[0].body
-    except (SyntaxError, ValueError):
-        return []
-    return [(compile(ast.Module([node], []), "<lab>", "exec"), bound(node)) for node in nodes]
-
-
-@functools.lru_cache(1000)
-def imports_of(source: str) -> list[tuple]:
-    """The imports of a cell, as `statements`: what a test imports is there for the next where it fails."""
-    return statements(defined(source)[1])
-
-
-def prepare(job: dict) -> None:
-    """Do once for all the processes that are forked from this one what the lab's own cells ask for."""
-    for cell in job["cells"]:
-        if cell["kind"] in ("instructor", "test"):
-            for source in {cell["source"]: None, without_hidden(cell["source"]): None}:
-                with contextlib.suppress(SyntaxError, ValueError):
-                    _prepare(cell["kind"], source)
-    _searching(*_to_search(job))
-
-
-def _prepare(kind: str, source: str) -> None:
-    if kind == "test":
-        words_of(compiled(source, "<test>")[0]), imports_of(source), bound_by(source)
-    else:
-        statements(source), _uses(source)
-
-
-@functools.lru_cache(1000)
-def bound_by(source: str) -> list[str]:
-    """The names that a cell of the lab binds; none where it is not Python."""
-    try:
-        return bound(*parsed(source).body)
-    except (SyntaxError, ValueError):
-        return []
-
-
-def bound(*nodes: ast.stmt) -> list[str]:
-    names, imports = bindings(nodes)
-    return names + imported(imports)
-
-
 def _is_demo(source: str, names: Names) -> bool:
     """Whether a cell of the lab only shows what students wrote: it binds and fills nothing, so tests can't
     need it.
     """
-    used, changed = _uses(source)
+    used, changed = uses(source)
     fills = {name for name, value in dict.items(names) if type(value) in (list, dict, set)}
     return changed is not None and not used.isdisjoint(names.theirs) and changed.isdisjoint(fills)
-
-
-@functools.lru_cache(1000)
-def _uses(source: str) -> tuple[set[str], set[str] | None]:
-    """The names that a cell of the lab uses, and those whose methods it calls; None for these where it binds
-    something itself.
-    """
-    try:
-        nodes = list(ast.walk(compiled(source, "<lab>")[0]))
-    except (SyntaxError, ValueError):
-        return set(), None
-    binds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-    used = {n.id for n in nodes if isinstance(n, ast.Name)}
-    if not used.isdisjoint(_BINDING) or any(
-        isinstance(n, binds) or isinstance(getattr(n, "ctx", None), (ast.Store, ast.Del)) for n in nodes
-    ):
-        return used, None
-    with_dot = [n.value for n in nodes if isinstance(n, ast.Attribute)]
-    return used, {value.id for value in with_dot if isinstance(value, ast.Name)}
-
-
-_BINDING = {"get_ipython", "exec", "eval", "globals", "locals", "vars", "setattr"}  # by other ways
-
-
-def _refused(job: dict) -> dict[int, str | dict]:
-    """What comes of a student's cell that is not run, by index: why, where it uses what the lab forbids, or
-    can't be searched for that; the error's output, where it is no Python.
-    """
-    if not job["forbid"]:
-        return {}
-    search, reasons, nodes = _searching(*_to_search(job)).copy(), {}, {}
-
-    def each(cells: dict, step) -> None:
-        for index, cell in cells.items():
-            try:
-                with _clock(job["timeout"]):
-                    step(index, cell)
-            except SyntaxError as error:
-                error.filename = "the cell"
-                text = "".join(traceback.format_exception_only(error)).rstrip()
-                output = {
-                    "ename": type(error).__name__,
-                    "evalue": str(error),
-                    "traceback": text.splitlines(),
-                }
-                reasons[index] = {"output_type": "error", **output}
-            except OverTime:
-                reasons[index] = f"{UNSEARCHED}: that takes over {job['timeout']:g} s"
-            except Exception as error:
-                reasons[index] = f"{UNSEARCHED}: {type(error).__name__}"
-
-    def learn(index: int, cell: dict) -> None:
-        nodes[index] = search.learn(parsed(cell["source"]))
-
-    def find(index: int, cell: dict) -> None:
-        if rule := search.find(nodes[index]):
-            reasons[index] = f"this lab forbids {rule}: write it yourself"
-
-    theirs = {i: c for i, c in enumerate(job["cells"]) if c["is_code"] and c["kind"] in _THEIRS}
-    each(theirs, learn)
-    each({i: c for i, c in theirs.items() if i not in reasons}, find)
-    return reasons
-
-
-_THEIRS = ("solution", "added", "manual")
-
-
-def _to_search(job: dict) -> tuple[tuple, tuple]:
-    """What the lab forbids, and the sources of its own cells before the last of a student's."""
-    cells = [cell for cell in job["cells"] if cell["is_code"]] if job["forbid"] else []
-    last = max((i for i, cell in enumerate(cells) if cell["kind"] in _THEIRS), default=-1)
-    return tuple(job["forbid"]), tuple(c["source"] for c in cells[:last] if c["kind"] == "instructor")
-
-
-@functools.lru_cache(8)
-def _searching(rules: tuple[str, ...], sources: tuple[str, ...]) -> Search:
-    """A search that knows what the lab's own cells bind."""
-    search = Search(rules)
-    for source in sources:
-        with contextlib.suppress(Exception):  # the lab's own, which are run all the same
-            search.learn(compiled(source, "<lab>")[0])
-    return search
 
 
 def _seed(seed: int | None, cell: str) -> None:

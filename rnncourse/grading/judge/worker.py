@@ -21,7 +21,7 @@ import traceback
 from pathlib import Path
 
 from rnncourse.grading.cell.sandbox import Keeper, NoIsolation, Sandbox
-from rnncourse.grading.judge import score
+from rnncourse.grading.judge import cells, refused, score
 from rnncourse.grading.judge.libraries import imported, load
 
 RUNS = 2  # of a notebook, at most
@@ -137,7 +137,8 @@ def _run(job: dict, keeper: Keeper, outcomes: dict, end: float) -> tuple[int, li
     Each outcome that it gave is entered in `outcomes`, where there is none of that cell: they count when it
     ends badly, too.
     """
-    score.prepare(job)
+    cells.prepare(job)
+    refused.prepare(job)
     read, write = os.pipe()
     job["scratch"] = tempfile.mkdtemp(dir=SCRATCH)
     pid = os.fork()
