@@ -107,7 +107,7 @@ def once(job: dict, keeper: Keeper, emit, stage, slow: dict[str, int]) -> set[st
         return clock(min(job["timeout"], student.end - time.monotonic()))
 
     with _folder(job), importer:
-        FOLDER.look()
+        FOLDER.look(importer)
         sys.modules["__main__"], inspect.getsource = Main(names), source_of
         student.handover.know_files()
         for index, cell in enumerate(job["cells"][: last + 1]):
