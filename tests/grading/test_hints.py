@@ -111,6 +111,11 @@ TOLD = {
         '        assert g == want, f"{name} is wrong"\n\n\ncheck(grads(1.0))',
         "dh is wrong",
     ),
+    "what a function of the test's is given": (
+        "def check(got, want, hint, dtype):\n    assert got == want, f'{dtype}: {hint}'\n\n\n"
+        "check(plus(1), 2, 'Is 1 added?', 'float64')\ncheck(plus(2), 4, 'Is it added once?', dtype='float32')",
+        "float32: Is it added once?",
+    ),
     "raised by the author": (
         'for name, got, want in zip(("dx", "dh"), grads(1.0), (2.0, 4.0)):\n    if got != want:\n'
         '        raise AssertionError(f"{name} is wrong")',
@@ -147,6 +152,8 @@ KEPT_BACK = {
         '    assert not g, f"{word}: no"'
     ),
     "an expected word": f'for x, want in ((1, "wrong"), (2, "{SECRET}")):\n    assert reads(x) == want, f"{{want}}: no"',
+    "an input beside its result": f'for word, got in (("{SECRET}", reads("{SECRET}")),):\n    assert not got, f"{{word}}: no"',
+    "an expected word beside": f'for word, x in (("{SECRET}", 1),):\n    assert reads(x) == "{SECRET}", f"{{word}}: no"',
     "an input that was assigned": f'word = "{SECRET}"\nassert not reads(word), f"{{word}}: no"',
     "drawn": (
         f'for word in (str(np.random.default_rng().choice(["{SECRET}"])), "{SECRET}"):\n'
@@ -166,6 +173,13 @@ KEPT_BACK = {
     "the loop is over": f'for name in ("a", "{SECRET}"):\n    pass\nassert not reads(1), f"{{name}}: no"',
     "the loop has not begun": (
         f'for name in ("{SECRET}",): pass\nbig(9)\nfor name in ("{SECRET}", "b"):\n    assert not reads(1), f"{{name}}: no"'
+    ),
+    "what a function of the test's is given as an input": (
+        f"def check(word):\n    assert not reads(word), f'{{word}}: no'\n\n\ncheck('{SECRET}')"
+    ),
+    "what a function of the test's is given and was computed": (
+        f"def check(got, word):\n    assert not got, f'{{word}}: no'\n\n\n"
+        f"check(0, '{SECRET}')\ncheck(1, np.random.default_rng().choice(['{SECRET}']).item())"
     ),
     "a number": 'for n in (7071, 7072):\n    assert reads(n) == n, f"{n}: no"',
     "a random size": "T = np.random.default_rng().integers(7000, 7999)\nfor t in range(T):\n    assert t < T - 1, f'{t}: no'",

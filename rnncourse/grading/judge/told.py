@@ -2,7 +2,7 @@
 literals, used as words and never as an input, a computed or an expected value.
 
 A name in a message is told where a loop over literals (`for name, a, b in zip(("dx", "dh"), …)`) stands
-around the line that failed. Told are
+around the line that failed, or where it is what the cell calls a function of its own with. Told are
 
 - a string that the cell uses in messages alone, and to look something up: `got[name]`,
 - a dtype or a built-in type: `np.float32`, `"float32"`, `tuple`,
@@ -26,9 +26,11 @@ _SCOPES = (
     *_FUNCTIONS, ast.ClassDef, ast.Lambda, ast.Module,
     ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp,
 )  # fmt: skip
+_DISPLAYS = (ast.Tuple, ast.List, ast.Set, ast.Dict, ast.Starred)
+_LOOPERS = {"zip", "enumerate", "reversed", "sorted", "list", "tuple", "set", "dict", "len", "getattr"}
 _BINDERS = {  # where Python binds a name that is no ast.Name
     ast.FunctionDef: "name", ast.AsyncFunctionDef: "name", ast.ClassDef: "name", ast.ExceptHandler: "name",
-    ast.arg: "arg", ast.MatchAs: "name", ast.MatchStar: "name", ast.MatchMapping: "rest",
+    ast.MatchAs: "name", ast.MatchStar: "name", ast.MatchMapping: "rest",
 }  # fmt: skip
 
 
@@ -74,14 +76,18 @@ class Told:
         return None
 
     def _name(self, name: str, node: ast.Name) -> str | None:
-        if name in self.others or self._scope(node) is not self._scope_of_line():
+        scope = self._scope(node)
+        if name in self.others or scope is not self._scope_of_line():
             return None
-        loop = next((loop for loop in self._loops(node) if _binds(loop.target, name)), None)
-        if loop is None or not loop.body[0].lineno <= self.here <= loop.body[-1].end_lineno:
-            return None
-        if sum(_binds(store, name) for store in self.stores[name] if loop in self._above(store)) != 1:
-            return None  # it is bound anew in the loop
-        literals = self._choices(loop.iter, loop.target, name)
+        if name in _parameters(scope):
+            literals = self._arguments(scope, name)
+        else:
+            loop = next((loop for loop in self._loops(node) if _binds(loop.target, name)), None)
+            if loop is None or not loop.body[0].lineno <= self.here <= loop.body[-1].end_lineno:
+                return None
+            if sum(_binds(store, name) for store in self.stores[name] if loop in self._above(store)) != 1:
+                return None  # it is bound anew in the loop
+            literals = self._choices(loop.iter, loop.target, name)
         value = _plain(dict.get(self.values, name))
         if value is None or literals is None:
             return None
@@ -89,7 +95,8 @@ class Told:
             if type(literal) in (int, Index) and type(value) is int and value == literal:
                 return str(value) if type(literal) is Index or value in self.seen else None
             if isinstance(literal, str) and isinstance(value, str) and value == literal:
-                return str(value) if type(literal) is Kind or self.is_word(name) else None
+                is_safe = type(literal) is Kind or (self.is_word(name) and self._is_no_value(literal))
+                return str(value) if is_safe else None
         return None
 
     # --- where a name may come from -----------------------------------------------------------------------
@@ -122,6 +129,23 @@ class Told:
         if rows is None or not all(_is_row(row, len(parts)) for row in rows):
             return None
         return self._choices(ast.Tuple([row.elts[k] for row in rows]), parts[k], name)
+
+    def _arguments(self, function: ast.AST, name: str) -> list | None:
+        """The literals that the cell calls a function of its own with."""
+        own = getattr(function, "name", "")
+        uses = self.loads.get(own, [])
+        calls = [self.parents[use] for use in uses]
+        if name in self.stores or own in self.stores or not all(
+            isinstance(call, ast.Call) and call.func is use and not _has_star(call.args)
+            and all(keyword.arg for keyword in call.keywords)
+            for call, use in zip(calls, uses, strict=True)
+        ):  # fmt: skip
+            return None
+        k, found = _parameters(function).index(name), []
+        for call in calls:
+            given = call.args[k : k + 1] + [word.value for word in call.keywords if word.arg == name]
+            found += [_literal(given[0]) if given else None]
+        return None if None in found else found
 
     def _elements(self, source: ast.expr) -> list[ast.expr] | None:
         """The expressions that a loop goes over, where they stand in the source."""
@@ -174,16 +198,31 @@ class Told:
 
     # --- what a name is used for --------------------------------------------------------------------------
 
-    def is_text(self, name: str) -> bool:
+    def is_text(self, node: ast.Name) -> bool:
         """Whether a name is bound by assignments alone, and is a word."""
-        stores = [self.parents[store] for store in self.stores.get(name, [])]
-        return (
-            name not in self.others and all(isinstance(node, ast.Assign) for node in stores)
-        ) and self.is_word(name)
+        if node.id in self.others or node.id in _parameters(self._scope(node)):
+            return False
+        stores = [self.parents[store] for store in self.stores.get(node.id, [])]
+        return all(isinstance(store, ast.Assign) for store in stores) and self.is_word(node.id)
 
     def is_word(self, name: str, known: tuple = ()) -> bool:
         """Whether a cell uses a name in messages alone, and to look something up."""
         return name in known or all(self._says(node, (*known, name)) for node in self.loads.get(name, []))
+
+    def _is_no_value(self, text: str) -> bool:
+        """Whether a string stands nowhere in the cell as an argument or as what something is compared with."""
+        for node in self.parents:
+            if not (isinstance(node, ast.Constant) and node.value == text and type(node.value) is str):
+                continue
+            around = next(n for n in self._above(node) if not isinstance(n, _DISPLAYS))
+            if isinstance(around, ast.keyword):
+                around = self.parents[around]
+            name = getattr(getattr(around, "func", None), "id", "")
+            if isinstance(around, ast.Compare) or (
+                isinstance(around, ast.Call) and name not in _LOOPERS and name not in self.others
+            ):
+                return False
+        return True
 
     def _says(self, node: ast.AST, known: tuple) -> bool:
         while True:
@@ -236,6 +275,13 @@ class Told:
         around = [s for s in scopes if isinstance(s, _FUNCTIONS) and s.lineno <= self.here <= s.end_lineno]
         cell = next((s for s in scopes if isinstance(s, ast.Module)), None)
         return max(around, key=lambda scope: scope.lineno, default=cell)
+
+
+def _parameters(scope: ast.AST) -> list[str]:
+    """Those of a function that can be given by their place."""
+    if not isinstance(scope, (*_FUNCTIONS, ast.Lambda)):
+        return []
+    return [arg.arg for arg in scope.args.posonlyargs + scope.args.args + scope.args.kwonlyargs]
 
 
 def _binds(node: ast.AST, name: str) -> bool:
