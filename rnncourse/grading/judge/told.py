@@ -210,7 +210,7 @@ class Told:
         return name in known or all(self._says(node, (*known, name)) for node in self.loads.get(name, []))
 
     def _is_no_value(self, text: str) -> bool:
-        """Whether a string stands nowhere in the cell as an argument or as what something is compared with."""
+        """Whether a string stands nowhere in the cell as an argument, or to be compared with."""
         for node in self.parents:
             if not (isinstance(node, ast.Constant) and node.value == text and type(node.value) is str):
                 continue
