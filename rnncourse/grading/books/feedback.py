@@ -59,7 +59,7 @@ def page(nb: NotebookNode, names: dict, folder: Path, home: bool = False) -> str
         run=run, home=home, chapter=chapter, late=names.get("late_penalty") or 0,
         score=names.get("score", sum(task.score for task in tasks)),
         max_score=names.get("max_score", points),
-        sure=sum(test.points for task in tasks for test in task.tests if test.score is not None),
+        sure=points - sum(task.unknown for task in tasks),
         tasks=[_task(task, files, chapter, left) for task in tasks],
         numbers={answer.name: task.number for task in tasks for answer in task.answers},
         advice=advice(tasks),

@@ -91,6 +91,11 @@ class Task:
         return sum(test.points for test in self.tests)
 
     @property
+    def unknown(self) -> float:
+        """The points that can't be known here."""
+        return sum(test.points for test in self.tests if test.score is None)
+
+    @property
     def score(self) -> float:
         return sum(test.score or 0.0 for test in self.tests)
 
@@ -233,7 +238,7 @@ def _about(visible: str, in_hidden: bool) -> str:
 
 def _state(test: Test, task: Task, home: bool) -> str:
     if test.score is None:
-        return "hidden" if test.hidden == "all" else "visible half passed"
+        return "not here" if test.hidden == "all" else "visible half passed"
     if test.rests:
         return f"counts, with a right {' and '.join(test.rests)}"
     if test.passed:

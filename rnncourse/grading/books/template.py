@@ -71,8 +71,11 @@ _PAGE = """
 {{ "%g" % score }} of {{ "%g" % points }}{% endmacro -%}
 {%- macro word(n, one) -%}
 {{ "%g" % n }} {{ one }}{{ "s" if n != 1 }}{% endmacro -%}
+{%- macro marks(task) -%}
+{{ number(task.score, task.points - task.unknown) ~ (" points" if not task.unknown) if task.unknown < task.points }}
+{{- ", " if 0 < task.unknown < task.points }}{{ "%g hidden" % task.unknown if task.unknown }}{% endmacro -%}
 {%- macro colour(test) -%}
-{{ "dim" if test.score is none else "good" if test.passed else "bad" if test.state[:2] == "no" }}{% endmacro -%}
+{{ "dim" if test.state == "not here" else "good" if test.passed else "bad" if test.state[:2] == "no" }}{% endmacro -%}
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -90,8 +93,10 @@ _PAGE = """
 <p class="dim">{{ "Checked at home" if home else "Feedback for " ~ student }}
 {%- if chapter %} · <a href="{{ chapter }}">the chapter</a>{% endif %}</p>
 {% if home %}
-<p class="total"><strong>{{ number(score, max_score) }} points</strong> can be seen at home</p>
-<p>{{ word(max_score - sure, "point") }} can't be known at home: hidden tests try other sizes, types and values.</p>
+<p class="total"><strong>{{ number(score, sure) }} points</strong> that can be known at home</p>
+{% if max_score > sure %}
+<p>{{ word(max_score - sure, "more point") }} can't be known at home: hidden tests try other sizes, types and values.</p>
+{% endif %}
 {% else %}
 {% set final = [score - late, 0] | max %}
 <p class="total"><strong>{{ number(final, max_score) }} points</strong>
@@ -121,7 +126,7 @@ _PAGE = """
 {% for t in tasks if t.of.tests %}
 <tr>
 <th scope="row"><a href="#task-{{ t.of.number }}">{{ t.of.title }}</a></th>
-<td>{{ number(t.of.score, t.of.points) }}</td>
+<td>{{ marks(t.of) | replace(" points", "") }}</td>
 <td>
 {% set states = t.tests | map("first") | map(attribute="state") | unique | list %}
 {% for test, _ in (t.tests if states | length > 1 else t.tests[:1]) %}
@@ -136,7 +141,7 @@ _PAGE = """
 {% for t in tasks %}
 <section class="task" id="task-{{ t.of.number }}" aria-labelledby="title-{{ t.of.number }}">
 <div class="head"><h2 id="title-{{ t.of.number }}">{{ t.of.title }}</h2>
-{% if t.of.tests %}<span class="points">{{ number(t.of.score, t.of.points) }} points</span>{% endif %}</div>
+{% if t.of.tests %}<span class="points">{{ marks(t.of) }}</span>{% endif %}</div>
 {% if t.text %}
 <details{{ " open" if not t.of.passed }}><summary>The task</summary>
 {{ t.text }}
@@ -144,7 +149,7 @@ _PAGE = """
 {% endif %}
 {% for test, source in t.tests %}
 <div class="test {{ "" if test.score is none else "yes" if test.passed else "no" }}">
-<div class="head"><h3>{{ test.label }}: <span class="{{ colour(test) }}">{{ test.state if test.state != "hidden" else "can't be known here" }}</span></h3>
+<div class="head"><h3>{{ test.label }}: <span class="{{ colour(test) }}">{{ test.state }}</span></h3>
 <span class="points">{{ number(test.score, test.points) if test.score is not none else word(test.points, "point") }}
 {%- if test.extra %}, {{ "%g" % test.extra }} of it extra{% endif %}</span></div>
 {% if test.about %}<p class="dim">{{ test.about }}</p>{% endif %}
