@@ -135,7 +135,7 @@ def _result(task: Task, short: bool) -> Text:
 def _failure(task: Task, test: Test) -> list[tuple[str, str]]:
     which = "the visible half of its test" if test.hidden else "its visible test"
     at = (
-        f"{test.kind or 'Error'} in {test.at['cell']}, line {test.at['line']}: {test.at['text']}"
+        f"{test.kind or 'It stops'} in {test.at['name']}, line {test.at['line']}: {test.at['text']}"
         if test.at
         else ""
     )

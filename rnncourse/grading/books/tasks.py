@@ -12,20 +12,12 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from rnncourse.grading.books.collect import text
-from rnncourse.grading.judge.failure import BEGIN, without_hidden
+from rnncourse.grading.judge.failure import BEGIN, parted, without_hidden
 
 _HEADING = re.compile(r"^#{1,6}[ \t]*(.+?)[ \t]*#*$", re.MULTILINE)
 _POINTS = re.compile(r"\s*\([^()]*\bpoints?\b[^()]*\)$")
 _LABEL = re.compile(
     r"^((Visible|Hidden) test, )?[\d.]+ points?[.:]\s*|^(Visible|Hidden) test[.:]\s*", re.IGNORECASE
-)
-_HEADER = re.compile(
-    r"(Not equal to tolerance|Arrays are not|Items are not equal|Tensor-likes are not|Scalars are not)[^\n]*"
-)
-_DUMP = re.compile(
-    r"^ ?(Mismatched elements:|\(shapes |(x and y |nan |\+?-?inf )\w* ?location|(ACTUAL|DESIRED|[xy]): |"
-    r"(Greatest|Max) (absolute|relative) difference|(Expected|Absolute|Relative) (difference|:))",
-    re.MULTILINE,
 )
 OWN = "Cells of your own"
 SAME = "First mend what is said above: it may well fail for the same reason."
@@ -81,10 +73,24 @@ class Task:
     title: str
     text: str = ""  # Markdown
     node: NotebookNode | None = None  # the cell that it stands in
-    function: str = ""  # what it is called in tests and texts
+    function: str = ""  # the name of its first solution cell
     tests: list[Test] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)  # a person's, Markdown
+    words: str = ""  # of its tests, as far as they are visible
+
+    @property
+    def name(self) -> str:
+        """Its function where text or tests speak of it, or its title."""
+        is_known = self.function and re.search(rf"\b{re.escape(self.function)}\b", self.text + self.words)
+        return self.function if is_known else f"“{self.title}”"
+
+    def defines(self, name: str) -> bool:
+        """Whether a cell of it is there to bind a name, as far as lines tell."""
+        binds = re.compile(
+            rf"^((async )?def|class) +{re.escape(name)}\b|^{re.escape(name)} *=", re.MULTILINE
+        )
+        return name == self.function or any(binds.search(answer.cell.source) for answer in self.answers)
 
     @property
     def points(self) -> float:
@@ -126,16 +132,23 @@ def tasks_of(nb: NotebookNode, home: bool = False) -> list[Task]:
                 test.said, test.dump = "", f"{test.said}\n{test.dump}".strip("\n")
                 test.source, test.note, test.at = "", "", {}
     names = {answer.name: task for task in tasks for answer in task.answers}
+    kinds = {str(test.at): test.kind for task in tasks for test in task.tests if test.kind}
     for task in tasks:
         for test in task.tests:
             said = re.match(r"the cell (\S+) failed: (['\"]?)(.*)\2$", test.said, re.DOTALL)
             if said and said[1] in names:
                 which = "Your cell" if names[said[1]] is task else f"The cell of “{names[said[1]].title}”"
                 test.said, test.source = f"{which} did not run to its end: {said[3]}", ""
+            if test.at:
+                test.kind = test.kind or kinds.get(str(test.at), "")
+                test.said = test.said.removeprefix(f"{test.kind}: ")
+                of = names.get(test.at["cell"])
+                own = of and not test.at["cell"].startswith("added ")
+                test.at["name"] = of.name if own else f"your own cell ({test.at['cell']})"
             if test.rests:
                 others = " and ".join(test.rests)
                 verb = "which is not" if len(test.rests) == 1 else "which are not"
-                test.note = f"{task.function or task.title} is right; it calls {others}, {verb}."
+                test.note = f"{task.name} is right; it calls {others}, {verb}."
     return tasks
 
 
@@ -165,6 +178,7 @@ def _grouped(nb: NotebookNode) -> list[Task]:
             task.function = task.function or text(flags.get("grade_id", ""))
         if graded:
             task.tests.append(_test(cell, own, flags))
+            task.words += without_hidden(cell.source)
         if flags.get("comment") and (answers or by_hand):
             task.comments.append(text(flags["comment"]))
     return tasks
@@ -248,27 +262,13 @@ def _state(test: Test, task: Task, home: bool) -> str:
     return "partly" if test.score else "not yet" if home else "not passed"
 
 
-def parted(message: str) -> tuple[str, str]:
-    """What a message says, and the values that NumPy's and torch's assertions print behind it."""
-    message = message.strip()
-    found = _DUMP.search(message)
-    said, dump = (message[: found.start()], message[found.start() :]) if found else (message, "")
-    if header := _HEADER.match(said):
-        rest = said[header.end() :].strip()
-        if not rest and (inline := re.match(r"Items are not equal: (.+)|.*decimals (.+)", header[0])):
-            rest = inline[1] or inline[2]
-        said, dump = (rest, f"{header[0]}\n{dump}") if rest and dump else (said, dump)
-    return said.strip(), dump.strip("\n")
-
-
 def advice(tasks: list[Task]) -> list[tuple[Task, str]]:
     """What to do first, second, …, and why: the task on which most others rest, then the others in order."""
-    of_function = {task.function: task for task in tasks if task.function}
     waiting: dict[int, list[str]] = {}
     for task in tasks:
         for name in {name for test in task.tests for name in test.rests}:
-            if name in of_function:
-                waiting.setdefault(of_function[name].number, []).append(task.title)
+            if earlier := next((other for other in tasks if other.defines(name)), None):
+                waiting.setdefault(earlier.number, []).append(task.title)
     failing = [task for task in tasks if not task.passed]
     failing.sort(key=lambda task: (-len(waiting.get(task.number, [])), task.unanswered, task.number))
     return [(task, _why(task, waiting.get(task.number, []))) for task in failing]

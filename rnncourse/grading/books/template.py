@@ -155,8 +155,8 @@ _PAGE = """
 {% if test.about %}<p class="dim">{{ test.about }}</p>{% endif %}
 {% if test.note %}<p>{{ test.note }}</p>{% endif %}
 {% if test.at %}
-<p>{{ test.kind or "The error" }} in {% if test.at.cell in numbers -%}
-<a href="#code-{{ numbers[test.at.cell] }}">{{ test.at.cell }}</a>{% else %}{{ test.at.cell }}{% endif %}, line {{ test.at.line }}:</p>
+<p>{{ test.kind or "It stops" }} in {% if test.at.cell in numbers -%}
+<a href="#code-{{ numbers[test.at.cell] }}">{{ test.at.name }}</a>{% else %}{{ test.at.name }}{% endif %}, line {{ test.at.line }}:</p>
 <pre class="code">{{ test.at.text }}</pre>
 {% endif %}
 {% if test.said %}<pre class="said">{{ test.said }}</pre>{% endif %}

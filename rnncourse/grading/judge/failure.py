@@ -172,3 +172,26 @@ def message_of(error: BaseException | None, source: str, line: int) -> str:
         lines = source.splitlines()
         return text or (lines[line - 1].strip() if 0 < line <= len(lines) else "AssertionError")
     return f"{type(error).__name__}: {text}"
+
+
+_HEADER = re.compile(
+    r"(Not equal to tolerance|Arrays are not|Items are not equal|Tensor-likes are not|Scalars are not)[^\n]*"
+)
+_DUMP = re.compile(
+    r"^ ?(Mismatched elements:|\(shapes |(x and y |nan |\+?-?inf )\w* ?location|(ACTUAL|DESIRED|[xy]): |"
+    r"(Greatest|Max) (absolute|relative) difference|(Expected|Absolute|Relative) (difference|:))",
+    re.MULTILINE,
+)
+
+
+def parted(message: str) -> tuple[str, str]:
+    """What a message says, and the values that NumPy's and torch's assertions print behind it."""
+    message = message.strip()
+    found = _DUMP.search(message)
+    said, dump = (message[: found.start()], message[found.start() :]) if found else (message, "")
+    if header := _HEADER.match(said):
+        rest = said[header.end() :].strip()
+        if not rest and (inline := re.match(r"Items are not equal: (.+)|.*decimals (.+)", header[0])):
+            rest = inline[1] or inline[2]
+        said, dump = (rest, f"{header[0]}\n{dump}") if rest and dump else (said, dump)
+    return said.strip(), dump.strip("\n")
