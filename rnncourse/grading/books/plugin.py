@@ -17,7 +17,7 @@ from nbgrader.converters import Autograde
 from nbgrader.converters.base import BaseConverter
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import find_all_files, parse_utc
-from traitlets import Bool, default
+from traitlets import Bool, Unicode, default
 
 from rnncourse.grading.books import collect, feedback, gradebook
 from rnncourse.grading.books.course import declared, own_folders, seed_of
@@ -68,6 +68,10 @@ class Grader(NotebookExporter):
     ).tag(config=True)
     timestamps = Bool(
         False, help="Whether timestamp.txt in a submission was written by whoever collected it."
+    ).tag(config=True)
+
+    book = Unicode(
+        "", help="The address of the course's built book, for links to its chapters in feedback."
     ).tag(config=True)
 
     def __init__(self, **keywords):
@@ -178,4 +182,5 @@ class FeedbackPage(Exporter):
 
     def from_notebook_node(self, nb, resources=None, **_):
         nb, resources = super().from_notebook_node(nb, resources)
-        return feedback.page(nb, resources["nbgrader"], Path(resources["metadata"]["path"])), resources
+        names = resources["nbgrader"] | {"book": self.config.Grader.get("book", "")}
+        return feedback.page(nb, names, Path(resources["metadata"]["path"])), resources

@@ -197,7 +197,7 @@ class Books:
         self.gb.db.commit()  # once, for each waits for the disk
         if due:
             AssignLatePenalties(config=self.config).preprocess(notebook, {"nbgrader": names})
-        names |= gradebook.marks(self.gb, entry, notebook)
+        names |= gradebook.marks(self.gb, entry, notebook) | {"book": self.config.Grader.get("book", "")}
         kept, pages = (self.folder(name, task.submission) for name in ("autograded", "feedback"))
         stamp = {STAMP: f"{time} UTC\n"} if time else {}
         for name, words in stamp.items():

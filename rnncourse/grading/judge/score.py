@@ -234,7 +234,7 @@ def test(index: int, cell: dict, names: Names, student: Student, failed: dict[st
     return Outcome(
         index, fault=student.public, score=0.0, person=person and f"{cell['id']}: {person}",
         where="hidden" if line in hidden else "visible",
-        message=message, hint=hint_of(tree, line), kind=kind, at=_at(error),
+        message=message, hint=hint_of(tree, line, error, source), kind=kind, at=_at(error),
     )  # fmt: skip
 
 
