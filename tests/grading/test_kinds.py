@@ -11,6 +11,7 @@ graded once by the command and once by nbgrader, at the same time.
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests import stock
-from tests.grading.course import Course, meta
+from tests.grading.course import ROOT, meta
 
 MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")
 GIVEN = {("signature", "test_signature")}  # what it asks for stands in what students receive
@@ -39,7 +40,10 @@ class Kind:
 
     def students(self) -> dict[str, dict[str, str]]:
         """The answers of each: a wrong one in every cell, or none."""
-        some = {f"wrong-{i}": dict(zip(self.wrong, row, strict=True)) for i, row in enumerate(zip(*self.wrong.values(), strict=True))}
+        some = {
+            f"wrong-{i}": dict(zip(self.wrong, row, strict=True))
+            for i, row in enumerate(zip(*self.wrong.values(), strict=True))
+        }
         return {"reference": self.answers, "empty": {}, **some}
 
 
@@ -76,47 +80,63 @@ config = Config()
 config.CourseDirectory.update(root=".", source_directory="solutions", db_url="sqlite:///gradebook.db")
 config.ExecutePreprocessor.timeout = 20
 api = NbGraderAPI(config=config)
-for lab, students in json.load(sys.stdin).items():
-    for outcome in [api.generate_assignment(lab), *(api.autograde(lab, student) for student in students)]:
-        if not outcome["success"]:
-            sys.exit(f"{lab}: {outcome}")
+for step, *names in json.load(sys.stdin):
+    outcome = getattr(api, step)(*names)
+    if not outcome["success"]:
+        sys.exit(f"{step} {names}: {outcome}")
 """
 
 
-def handed_in(course: Course) -> dict[str, dict[str, str]]:
-    """Every student's notebook as text, by lab."""
-    return {
-        lab: {student: nbformat.writes(course.notebook(answers, lab)) for student, answers in kind.students().items()}
-        for lab, kind in KINDS.items()
-    }
-
-
-def by_nbgrader(folder: Path, texts: dict[str, dict[str, str]]) -> dict:
-    for lab, of_lab in texts.items():
-        (folder / "solutions" / lab).mkdir(parents=True)
-        nbformat.write(KINDS[lab].source, folder / "solutions" / lab / f"{lab}.ipynb")
-        stock.hand_in(folder, lab, of_lab)
-    job = json.dumps({lab: list(of_lab) for lab, of_lab in texts.items()})
+def nbgrader(folder: Path, *steps: tuple) -> None:
+    """Let nbgrader as it comes do these steps in a course folder, in one process."""
     command, environment = [sys.executable, "-c", BY_NBGRADER], stock.environment()
-    outcome = subprocess.run(command, cwd=folder, env=environment, input=job, capture_output=True, text=True)
+    outcome = subprocess.run(command, cwd=folder, env=environment, input=json.dumps(steps), capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr[-3000:]
-    return {lab: stock.scores(folder, lab, of_lab) for lab, of_lab in texts.items()}
+
+
+def hand_in(folder: Path, release: Path) -> dict[str, list[str]]:
+    """Write every student's notebook of every lab; return who handed it in."""
+    texts = {}
+    for lab, kind in KINDS.items():
+        texts[lab] = {}
+        for student, answers in kind.students().items():
+            nb = nbformat.read(release / lab / f"{lab}.ipynb", as_version=4)
+            for cell in nb.cells:
+                cell.source = answers.get(cell.metadata.nbgrader.grade_id, cell.source)
+            texts[lab][student] = nbformat.writes(nb)
+        stock.hand_in(folder, lab, texts[lab])
+    return {lab: list(of_lab) for lab, of_lab in texts.items()}
 
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory):
     """What each student's cells earned, by lab: with this course's grader, and with nbgrader's."""
-    course = Course(tmp_path_factory.mktemp("ours"), **{lab: kind.source for lab, kind in KINDS.items()})
-    texts = handed_in(course)
-    for lab, of_lab in texts.items():
-        stock.hand_in(course.folder, lab, of_lab)
-    halves = [dict(list(texts.items())[start::2]) for start in (0, 1)]
+    folder = tmp_path_factory.mktemp("courses")
+    for lab, kind in KINDS.items():
+        (folder / "one/solutions" / lab).mkdir(parents=True)
+        nbformat.write(kind.source, folder / f"one/solutions/{lab}/{lab}.ipynb")
+    nbgrader(folder / "one", *(("generate_assignment", lab) for lab in KINDS))
+    students = hand_in(folder / "one", folder / "one/release")
+    for name in ("other", "ours"):
+        shutil.copytree(folder / "one", folder / name)
+    (folder / "ours/gradebook.db").unlink()
+    shutil.copy(ROOT / "nbgrader_config.py", folder / "ours")
+    halves = {name: list(KINDS)[start::2] for start, name in enumerate(("one", "other"))}
     with ThreadPoolExecutor() as pool:
-        jobs = [pool.submit(by_nbgrader, tmp_path_factory.mktemp("stock"), half) for half in halves]
-        outcome = course.command("grade", "--json")
+        jobs = []
+        for name, labs in halves.items():
+            steps = [("autograde", lab, student) for lab in labs for student in students[lab]]
+            jobs.append(pool.submit(nbgrader, folder / name, *steps))
+        command = [Path(sys.executable).with_name("rnncourse"), "grade", "--json"]
+        outcome = subprocess.run(command, cwd=folder / "ours", capture_output=True, text=True)
         assert outcome.returncode in (0, 3), outcome.stderr + outcome.stdout
-        theirs = jobs[0].result() | jobs[1].result()
-    return {lab: stock.scores(course.folder, lab, of_lab) for lab, of_lab in texts.items()}, theirs
+        for job in jobs:
+            job.result()
+
+    def entered(name, labs):
+        return {lab: stock.scores(folder / name, lab, students[lab]) for lab in labs}
+
+    return entered("ours", KINDS), entered("one", halves["one"]) | entered("other", halves["other"])
 
 
 @pytest.mark.parametrize(("lab", "test"), TESTS)
