@@ -6,9 +6,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import nbgrader.api
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
+from sqlalchemy import create_engine, inspect
 from traitlets.config import Config
 
 
@@ -45,6 +49,7 @@ def register(config: Config, lab: str) -> None:
 def _generate(config: Config, lab: str, folder: str) -> None:
     config = copy.deepcopy(config)
     config.CourseDirectory.update(assignment_id=lab, release_directory=folder)
+    create_gradebook(config.CourseDirectory.db_url)
     app = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
     app.create_assignment = app.force = True
     outcome = capture_log(app)
@@ -58,6 +63,21 @@ def _generate(config: Config, lab: str, folder: str) -> None:
             reason += " (undo the change, or give the lab another name: "
             reason += "its submissions' grades are kept under this one)"
         raise RuntimeError(f"{lab}: nbgrader can't generate the lab: {reason}")
+
+
+def create_gradebook(url: str) -> None:
+    """Make the tables of a gradebook, where there are none.
+
+    nbgrader does it when it opens one, but starts a program to know their version, which imports for two
+    seconds.
+    """
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        if not inspect(connection).get_table_names():
+            nbgrader.api.Base.metadata.create_all(connection)
+            scripts = ScriptDirectory(str(Path(nbgrader.__file__).with_name("alembic")))
+            MigrationContext.configure(connection).stamp(scripts, "head")
+    engine.dispose()
 
 
 def _files(folder: Path) -> dict[Path, bytes]:
