@@ -1,6 +1,7 @@
 """Labs as nbgrader generates them: what students receive, and the entry in the gradebook."""
 
 import copy
+import os
 import re
 import shutil
 import tempfile
@@ -54,15 +55,31 @@ def _generate(config: Config, lab: str, folder: str) -> None:
     app.create_assignment = app.force = True
     outcome = capture_log(app)
     if not outcome["success"]:
-        said = [line.strip() for line in (outcome.get("log") or outcome["error"]).strip().splitlines()]
-        reason = next(
-            (line for line in reversed(said) if re.match(r"[\w.]*(Error|Exception|Invalid|Exit): ", line)),
-            said[-1],
+        source = os.path.relpath(Path(config.CourseDirectory.source_directory, lab))
+        raise RuntimeError(f"{lab}: {_reason(outcome, source)}")
+
+
+def _reason(outcome: dict, source: str) -> str:
+    """Why nbgrader made no lab of this folder, and what to do."""
+    raised, said = outcome["error"], (outcome.get("log") or outcome["error"]).strip().splitlines()
+    if "SchemaTooOldError" in raised:
+        return (
+            f"an older nbgrader wrote its cells: keep a copy of {source}, and run: nbgrader update {source}"
         )
-        if "submissions associated" in reason:
-            reason += " (undo the change, or give the lab another name: "
-            reason += "its submissions' grades are kept under this one)"
-        raise RuntimeError(f"{lab}: nbgrader can't generate the lab: {reason}")
+    if "SchemaTooNewError" in raised:
+        return "a newer nbgrader wrote its cells: update nbgrader (pip install --upgrade nbgrader)"
+    reason = next(
+        (
+            line
+            for line in map(str.strip, reversed(said))
+            if re.match(r"[\w.]*(Error|Exception|Invalid|Exit): ", line)
+        ),
+        said[-1].strip(),
+    )
+    if "submissions associated" in reason:
+        reason += " (undo the change, or give the lab another name: "
+        reason += "its submissions' grades are kept under this one)"
+    return f"nbgrader can't generate the lab: {reason}"
 
 
 def create_gradebook(url: str) -> None:
