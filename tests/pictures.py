@@ -4,8 +4,10 @@
 notebook sees it.
 """
 
+import ast
 import base64
 import io
+import math
 from pathlib import Path
 
 import matplotlib
@@ -17,10 +19,22 @@ from rnncourse.notebooks import write
 
 ROOT = Path(__file__).parents[1]
 PICTURES = {
+    "recurrence": lambda: figures.unrolled_graph(3),
+    "bptt": lambda: of_the_chapter("bptt", "back")(3),
     "lstm": lambda: figures.cell("lstm"),
     "gru": lambda: figures.cell("gru"),
 }
 DPI, COLOURS = 130, 48  # sharp in a column of text, and a few kilobytes
+
+
+def of_the_chapter(word: str, name: str):
+    """A function that draws, as a cell of the chapter's path defines it."""
+    cells = nbformat.read(ROOT / "book" / f"{word}.ipynb", as_version=4).cells
+    trees = [ast.parse(cell.source) for cell in cells if cell.cell_type == "code" and f"def {name}(" in cell.source]
+    (function,) = (node for tree in trees for node in tree.body if getattr(node, "name", "") == name)
+    names = {"math": math, "plt": matplotlib.pyplot, "figures": figures}
+    exec(compile(ast.Module([function], []), f"book/{word}.ipynb", "exec"), names)
+    return names[name]
 
 
 def drawn(word: str) -> Image.Image:
