@@ -2,8 +2,9 @@
 
 import json
 import os
+import signal
 import sys
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,30 @@ sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema, of nbformat, would
 NEEDS_A_PERSON = 3  # exit status: everything was graded that can be, and something needs a person
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Ended(click.Group):
+    """Commands that SIGTERM and a terminal's SIGHUP end as Ctrl-C does: all that was begun is cleared away."""
+
+    def invoke(self, ctx):
+        by = [signal.SIGINT]
+
+        def interrupt(number, _):
+            by[0] = signal.Signals(number)
+            raise KeyboardInterrupt
+
+        ours = [s for s in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) is signal.SIG_DFL]  # not under nohup
+        before = {number: signal.signal(number, interrupt) for number in ours}
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            with suppress(OSError):  # the terminal may be gone
+                click.echo(f"ended by {by[0].name}; run it again to go on", err=True)
+            ctx.exit(128 + by[0])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@click.group(cls=Ended, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rnncourse")
 def main():
     """Build, check and grade the course on recurrent networks."""
@@ -132,30 +156,31 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
         click.echo(f"not graded: {line(said)}", err=True)
     if state.received.damaged:
         click.echo(state.received.damaged, err=True)
-    for submission in state.gone:
-        click.echo(f"taken back: {line(submission.student)}/{submission.lab} is no longer handed in", err=True)
     results = state.results
     if not (results or state.changed or state.to_do or state.gone):
         where = folder / "submitted" / (student or "STUDENT") / (lab or "LAB")
         raise click.ClickException(f"nothing handed in: no folder {where}")
-    with _plain_errors():
-        if state.changed or state.gone:
-            from rnncourse.grading.books.report import publish_again, withdraw
-
-            withdraw(config, state.gone)
-            fresh = publish_again(config, state.changed, state.received)
-            results += bar(fresh, total=len(state.changed), desc="write anew", unit="submission", delay=1)
+    with _plain_errors(), ExitStack() as stack:
         if state.to_do:
             source = Path(config.CourseDirectory.source_directory)
             names = {task.submission.lab for task in state.to_do}
             needed = mentioned(*(source / name / f"{name}.ipynb" for name in names))
             engine = Engine(course.own_folders(folder, source), not no_isolation, libraries=needed)
-            with closing(engine):  # warms up while we import
-                from rnncourse.grading.books.report import grade_all
-
-                workers = min(workers or len(os.sched_getaffinity(0)), len(state.to_do))
-                with closing(grade_all(config, state.to_do, state.received, engine, workers, seed)) as fresh:
-                    results += bar(fresh, total=len(state.to_do), desc="grade", unit="submission")
+            stack.enter_context(closing(engine))  # warms up while we import
+        if state.to_do or state.changed or state.gone:
+            from rnncourse.grading.books.report import grade_all, publish_again, withdraw
+        if state.to_do:
+            engine.wait()  # what this machine lacks is said before anything is written
+        if state.changed or state.gone:
+            withdraw(config, state.gone)
+            for one in state.gone:
+                click.echo(f"taken back: {line(one.student)}/{one.lab} is no longer handed in", err=True)
+            fresh = publish_again(config, state.changed, state.received)
+            results += bar(fresh, total=len(state.changed), desc="write anew", unit="submission", delay=1)
+        if state.to_do:
+            workers = min(workers or len(os.sched_getaffinity(0)), len(state.to_do))
+            fresh = stack.enter_context(closing(grade_all(config, state.to_do, state.received, engine, workers, seed)))
+            results += bar(fresh, total=len(state.to_do), desc="grade", unit="submission")
     results.sort(key=lambda r: (r.lab, r.student))
     if as_json:
         shown = [field.name for field in fields(Result) if field.name not in ("time", "standing", "rules")]

@@ -2,7 +2,6 @@
 
 import copy
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -10,6 +9,8 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
 from traitlets.config import Config
+
+from rnncourse.grading.books.writing import replace_folder
 
 
 def release(config: Config, lab: str) -> bool:
@@ -27,8 +28,7 @@ def release(config: Config, lab: str) -> bool:
         new = Path(folder, "labs", lab)
         if _files(new) == _files(target):
             return False
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(new, target)
+        replace_folder(target, new)
     return True
 
 
@@ -49,6 +49,8 @@ def _generate(config: Config, lab: str, folder: str) -> None:
     app.create_assignment = app.force = True
     outcome = capture_log(app)
     if not outcome["success"]:
+        if outcome["error"].rstrip().endswith("KeyboardInterrupt"):  # which it takes for one more failure
+            raise KeyboardInterrupt
         said = [line.strip() for line in (outcome.get("log") or outcome["error"]).strip().splitlines()]
         reason = next(
             (line for line in reversed(said) if re.match(r"[\w.]*(Error|Exception|Invalid|Exit): ", line)),

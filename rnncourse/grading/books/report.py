@@ -105,6 +105,8 @@ def grade_all(
                             result = books.failed(task, error)
                         yield result
             finally:
+                for worker in crew if running else ():  # something ended this
+                    worker.end()
                 pool.shutdown(cancel_futures=True)
     finally:
         for worker in crew:
