@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -132,15 +131,18 @@ def check(notebook):
 @click.option("--student", help="Grade this student alone, and again if need be.")
 @click.option("--seed", type=int, help="Seed of the random tests, as it stands in the feedback; with --student.")
 @click.option("--no-isolation", is_flag=True, help="Run what was handed in with your own rights: for your own work alone.")
+@click.option("--force", is_flag=True, help="Grade again what hasn't changed, too.")
+@click.option("--tasks", is_flag=True, help="Print the points of each task, too.")
+@click.option("--csv", type=click.Path(dir_okay=False, writable=True, path_type=Path),
+              help="Write a row for each student and lab into this file, with the points of each task.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of a table.")
-def grade(lab, folder, workers, student, seed, no_isolation, as_json):
+def grade(lab, folder, workers, student, seed, no_isolation, force, tasks, csv, as_json):
     """Grade what is new or changed in submitted/STUDENT/LAB/, and print all scores.
 
     Exit status 0: all is graded; 3: something needs a person, as the table says.
     """
-    from rnncourse.grading.books import course
+    from rnncourse.grading.books import course, table
     from rnncourse.grading.books.collect import line, strays
-    from rnncourse.grading.books.result import Result
     from rnncourse.grading.books.state import state_of
     from rnncourse.grading.judge.engine import Engine
     from rnncourse.grading.judge.libraries import mentioned
@@ -148,9 +150,11 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
     with _plain_errors():
         config = _config(folder)
         known = course.labs(config)
+        if csv and not csv.parent.is_dir():
+            raise click.ClickException(f"{csv}: there is no folder {csv.parent}")
         if lab and lab not in known:
             raise click.ClickException(f"no lab {lab!r} in solutions/; there are: {', '.join(known) or 'none'}")
-        state = state_of(config, Path.cwd(), folder.absolute(), [lab] if lab else known, student, _watched)
+        state = state_of(config, Path.cwd(), folder.absolute(), [lab] if lab else known, student, _watched, force)
         left_out = [] if student else strays(folder, known)
     for said in left_out:
         click.echo(f"not graded: {line(said)}", err=True)
@@ -182,39 +186,23 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
             fresh = stack.enter_context(closing(grade_all(config, state.to_do, state.received, engine, workers, seed)))
             results += bar(fresh, total=len(state.to_do), desc="grade", unit="submission")
     results.sort(key=lambda r: (r.lab, r.student))
+    if csv:
+        with _plain_errors():
+            table.write_csv(csv, results)
     if as_json:
-        shown = [field.name for field in fields(Result) if field.name not in ("time", "standing", "rules")]
-        click.echo(json.dumps([{name: getattr(result, name) for name in shown} for result in results], indent=1))
+        click.echo(json.dumps(list(map(table.record, results)), indent=1))
     else:
-        _print_scores(results)
+        console = Console(emoji=False)
+        console.print(table.scores(results))
+        for one in table.tasks(results, console.width) if tasks else ():
+            console.print(one)
+        click.echo(table.summary(results))
     needs_a_person = left_out or state.received.damaged or not all(r.graded for r in results)
     sys.exit(NEEDS_A_PERSON if needs_a_person else 0)
 
 
 def _watched(found, lab):
     return bar(found, desc=f"read {lab}", unit="submission", delay=1, leave=False)
-
-
-def _print_scores(results):
-    from rnncourse.grading.books.collect import line
-
-    table = Table("lab", "student", "score", "a person", "note")
-    for r in results:
-        person = "" if r.graded else "[red]must look[/]"
-        table.add_row(
-            escape(r.lab),
-            escape(line(r.student)),
-            f"{r.score:g} / {r.max_score:g}",
-            person,
-            escape(line(r.note)),
-        )
-    Console(emoji=False).print(table)
-    waiting = [line(f"{r.student}/{r.lab}") for r in results if not r.graded]
-    click.echo(
-        f"{len(results)} submissions; a person must look at {len(waiting) or 'none'}"
-        + ": " * bool(waiting)
-        + ", ".join(waiting)
-    )
 
 
 def _config(folder: Path):

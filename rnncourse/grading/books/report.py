@@ -211,12 +211,12 @@ class Books:
         notes = [run["problem"], problem, *run.get("person", [])]
         looks = any(notes) or bool(waiting)
         notes += [f"{name}: a person grades it" for name in waiting]
-        notes += [run.get("note", ""), run.get("aside", "")]
+        notes += [*run.get("remarks", []), run.get("aside", "")]
         standing = standings(self.gb.db.connection(), student, lab)[student, lab]
         result = Result(
             student, lab, max(0.0, names["score"] - (names["late_penalty"] or 0.0)), names["max_score"],
-            not looks, ", ".join(filter(None, notes)), task.fingerprint if complete else "",
-            task.time, standing, task.rules,
+            not looks, "; ".join(filter(None, notes)), task.fingerprint if complete else "",
+            task.time, standing, task.rules, gradebook.tasks(notebook),
         )  # fmt: skip
         write_result(self.root, result)
         return result

@@ -33,8 +33,9 @@ class State:
 
 
 def state_of(config: Config, root: Path, course: Path, labs: list[str], student: str | None = None,
-             watch=lambda found, name: found) -> State:  # fmt: skip
-    """Compare everything; `student` alone, who is then to be graded whether anything changed or not.
+             watch=lambda found, name: found, again: bool = False) -> State:  # fmt: skip
+    """Compare everything; `student` alone, who is then to be graded whether anything changed or not, as all
+    are `again`.
 
     `root` holds nbgrader_config.py, `watch` may show how far along the list of a lab's submissions it is.
 
@@ -54,7 +55,7 @@ def state_of(config: Config, root: Path, course: Path, labs: list[str], student:
         for one in watch(found, lab):
             try:
                 stands = standing.get((one.student, lab))
-                _compare(state, one, files, print_of_lab, rule, stands, student is not None)
+                _compare(state, one, files, print_of_lab, rule, stands, again or student is not None)
             except Exception as error:
                 state.results.append(failed(one.student, lab, error))
         state.gone += _gone(course, lab, found, student)
@@ -73,7 +74,11 @@ def _compare(state: State, one: Submission, declared: list[str], print_of_lab: s
     notebook = course / "autograded" / one.student / one.lab / f"{one.lab}.ipynb"
     if again or not old or not standing or old.fingerprint != whole or not notebook.exists():
         state.to_do.append(task)
-    elif (old.standing, old.time, old.rules) != (standing, task.time, rule) or not page.exists():
+    elif (
+        (old.standing, old.time, old.rules) != (standing, task.time, rule)
+        or old.tasks is None
+        or not page.exists()
+    ):
         state.changed.append(task)
     else:
         state.results.append(old)
