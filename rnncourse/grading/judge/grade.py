@@ -69,7 +69,7 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
     outcomes, shown, complete, person = {}, {}, True, []
     if not problem:
         try:
-            run = worker.run(cells, lab.forbid, files, seed, timeout, handed_in.files)
+            run = worker.run(cells, lab.forbid, files, seed, timeout, handed_in.files, lab)
             outcomes, shown, complete = run.scores, run.shown, run.complete
             problem = "" if run.told else ENDED
         except WorkerEnded:
@@ -110,10 +110,14 @@ def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Out
             if BEGIN not in cell.source:  # what the student reads of it is what it earned
                 outcome = seen or outcome
             own["score"] = outcome.score
+            own["rests"] = outcome.rests
             if outcome.where:
-                own |= {"where": "hidden", "message": "", "hint": "", "kind": "", "fault": ""}
+                own |= {"where": "hidden", "message": "", "hint": "", "kind": "", "fault": "", "at": None}
+                if any((outcome.at, outcome.kind) == (other.at, other.kind) for other in shown.values()):
+                    own["at"] = _place(cells, outcome.at)
                 if seen and seen.where:
                     own |= {key: getattr(seen, key) for key in ("where", "message", "hint", "kind", "fault")}
+                    own["at"] = _place(cells, seen.at)
                 elif outcome.where == "hidden":
                     own["hint"] = outcome.hint
                 cell.node.outputs = [_error(outcome)]
@@ -125,6 +129,18 @@ def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Out
             cell.node.outputs = [nbformat.from_dict(output) for output in seen.outputs] if seen else []
             if seen and seen.fault:
                 own["fault"] = seen.fault
+
+
+def _place(cells: list[Cell], at: list[int]) -> dict | None:
+    """Where in the student's own cells an error was raised, and what stands there."""
+    if not at or at[0] >= len(cells):
+        return None
+    cell, lines = cells[at[0]], cells[at[0]].source.splitlines()
+    text = lines[at[1] - 1].strip() if at[1] <= len(lines) else ""
+    if cell.kind not in ("solution", "added", "manual"):
+        return None
+    number = [other is cell for other in cells if other.added].index(True) + 1 if cell.added else 0
+    return {"cell": cell.id or f"added {number}", "line": at[1], "text": text[:200]}
 
 
 def _error(outcome: Outcome) -> NotebookNode:

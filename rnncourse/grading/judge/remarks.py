@@ -60,12 +60,12 @@ def about_the_run(cells: list[Cell], outcomes: dict[int, Outcome]) -> list[str]:
     """
     found: dict[str, list[str]] = {}
     others = "\n".join(cell.source for cell in cells if cell.added and cell.is_code)
-    unanswered = [cell for cell in cells if cell.node.metadata["rnncourse"]["unanswered"]]
-    blank = [cell.id for cell in unanswered if not any(binds(others, name) for name in cell.defines)]
+    blank = []
     for cell in cells:
-        if cell.kind in ("solution", "manual") and cell.is_code and cell not in unanswered:
-            if why := _error_of(cell):
-                found.setdefault(why, []).append(cell.id)
+        if cell.node.metadata["rnncourse"]["unanswered"]:
+            blank += [] if any(binds(others, name) for name in cell.defines) else [cell.id]
+        elif cell.kind in ("solution", "manual") and cell.is_code and (why := _error_of(cell)):
+            found.setdefault(why, []).append(cell.id)
     usual = EXPECTED | (OF_A_CELL if found or blank else set()) | (OF_A_STUB if blank else set())
     for index, cell in enumerate(cells):
         outcome = outcomes.get(index) if cell.kind == "test" else None
