@@ -18,9 +18,23 @@ bar = partial(tqdm, disable=None)  # a bar that moves is for a terminal: in a pi
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema, of nbformat, would take a second to make a parser of it
 
 NEEDS_A_PERSON = 3  # exit status: everything was graded that can be, and something needs a person
+EXTRAS = {"nbgrader": "course", "sqlalchemy": "course", "nbclient": "models", "torch": "models"}  # what brings them
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The verbs; one that needs an extra of the package which isn't installed says which."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get(str(error.name).partition(".")[0])
+            if not extra:
+                raise
+            raise click.ClickException(f"this needs {error.name}: pip install 'rnncourse[{extra}]'") from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rnncourse")
 def main():
     """Build, check and grade the course on recurrent networks."""
