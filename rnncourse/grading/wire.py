@@ -2,7 +2,8 @@
 
 Both ends use this module; what arrives at the trusted end was written by an adversary. So there is no
 pickle: a value is a tag, a size and bytes; sizes and depth are checked before anything is allocated; and a
-value has exactly one of the types below, since an object of the student's would bring its own `__eq__`.
+value has exactly one of the types below or of `values`, since an object of the student's would bring its
+own `__eq__`. What is neither goes by a name, which each end gives and reads in its own way.
 """
 
 import math
@@ -15,12 +16,19 @@ from collections import Counter
 
 import numpy as np
 
+from rnncourse.grading import values
+
 MAX_BYTES = 64 << 20  # of one message
 MAX_DEPTH = 32
 MAX_INT_BYTES = 1 << 16
 MAX_ALIKE = 64  # keys of one hash in a dictionary; honest numbers have two, -1 and -2
 
-_ARRAY = re.compile(r"\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]|[<>]c(8|16)|[<>]U[1-9][0-9]{0,3}")
+_UNIT = r"\[[0-9]{0,6}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\]"
+_ARRAY = re.compile(
+    r"\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]|[<>]c(8|16)|[<>]U[1-9][0-9]{0,3}|\|S[1-9][0-9]{0,3}|[<>][mM]8("
+    + _UNIT
+    + ")?"
+)
 _TENSOR = [
     "bool",
     "uint8",
@@ -50,8 +58,16 @@ class Gone(EOFError):
     """The other end is closed."""
 
 
+class Instead:
+    """What `refer` gives for a value that another stands for on the wire."""
+
+    def __init__(self, value):
+        self.value = value
+
+
 def encode(value, refer=None) -> bytes:
-    """The bytes of a plain value; `refer(value)` may turn any other into a plain one that names it.
+    """The bytes of a value; `refer(value)` may turn one that is not plain into a list that names it, or say
+    what stands `Instead` of it.
 
     Raises:
         NotPlain: of another type, nested too deep, or too big.
@@ -119,15 +135,17 @@ def _encode(value, out: bytearray, depth: int, refer) -> None:
         flat = value.detach().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8)
         out += b"R" if value.requires_grad else b"D"
         _array(b"a", str(value.dtype).removeprefix("torch."), value.shape, flat.numpy().tobytes(), out)
-    else:
-        name = refer(value) if refer else None
-        if name is None:
-            detail = (
-                f" of dtype {value.dtype}" if isinstance(value, np.ndarray) and kind is np.ndarray else ""
-            )
-            raise NotPlain(f"{kind.__module__}.{kind.__qualname__}{detail}".removeprefix("builtins."))
+    elif parts := values.apart(value):
+        out += b"x"
+        _encode(parts, out, depth - 1, refer)
+    elif (name := refer(value) if refer else None) is not None:
+        if type(name) is Instead:
+            return _encode(name.value, out, depth - 1, refer)
         out += b"n"
-        _encode(name, out, depth - 1, None)
+        _encode(name, out, depth - 1, refer)
+    else:
+        detail = f" of dtype {value.dtype}" if kind is np.ndarray else ""
+        raise NotPlain(f"{kind.__module__}.{kind.__qualname__}{detail}".removeprefix("builtins."))
 
 
 def _is_tensor(kind: type, value) -> bool:
@@ -193,9 +211,7 @@ class _Reader:
             pairs = [
                 (self.value(depth - 1, resolve), self.value(depth - 1, resolve)) for _ in range(self.items())
             ]
-            alike = max(Counter(hash(key) for key, _ in pairs).values(), default=0)
-            if alike > MAX_ALIKE:  # each would be compared with each
-                raise Malformed(f"{alike} keys of one hash")
+            self.few_alike(key for key, _ in pairs)
             return dict(pairs)
         if tag in b"ag":
             dtype, shape, data = self.array()
@@ -223,8 +239,20 @@ class _Reader:
                 tensor = tensor.view(torch.uint8) != 0
             return tensor.requires_grad_(tag == b"R")
         if tag == b"n" and resolve:
-            return resolve(self.value(depth - 1, None))
+            return resolve(self.value(depth - 1, resolve))
+        if tag == b"x":
+            name, parts = self.value(depth - 1, resolve)
+            if name in ("set", "frozenset") and type(parts) is list:
+                self.few_alike(parts)
+            return values.together(name, parts)
         raise Malformed(f"tag {tag!r}")
+
+    @staticmethod
+    def few_alike(keys) -> None:
+        """Each of one hash would be compared with each."""
+        alike = max(Counter(map(hash, keys)).values(), default=0)
+        if alike > MAX_ALIKE:
+            raise Malformed(f"{alike} keys of one hash")
 
     def array(self) -> tuple[str, tuple[int, ...], memoryview]:
         dtype = str(self.take(self.count()), "ascii")

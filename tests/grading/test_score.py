@@ -122,9 +122,11 @@ keys = {KEYS[keys]}
 table = b"d" + struct.pack("<I", len(keys)) + b"".join(encode(key) + b"N" for key in keys)
 def lie(value, refer=None):
     if value[1:2] == ("value",) and "{where}" == "call":
-        return b"t" + struct.pack("<I", 5) + encode(value[0]) + encode("value") + table + encode({{}}) + encode(None)
+        rest = encode({{}}) + encode(None) + encode({{}})
+        return b"t" + struct.pack("<I", 6) + encode(value[0]) + encode("value") + table + rest
     if value[1:2] == ("ran",) and "{where}" == "run":
-        return b"t" + struct.pack("<I", 3) + encode(value[0]) + encode("ran") + b"l" + struct.pack("<I", 1) + table
+        outputs = b"l" + struct.pack("<I", 1) + table
+        return b"t" + struct.pack("<I", 5) + encode(value[0]) + encode("ran") + outputs + 2 * encode({{}})
     return encode(value, refer)
 student.encode = lie
 def f(x):
@@ -262,7 +264,7 @@ from rnncourse.grading.cell import student
 encode = student.encode
 def lie(value, refer=None):
     x = [5]
-    return encode((*value[:3], {reply}, None) if value[1:2] == ("value",) and len(value) == 5 else value, refer)
+    return encode((*value[:3], {reply}, None, {{}}) if value[1:2] == ("value",) and len(value) == 6 else value, refer)
 student.encode = lie
 def f(x):
     return 1
@@ -298,11 +300,11 @@ def test_modules_that_a_student_writes_and_big_numbers_work(worker):
     assert scores(worker, TWICE, "assert f(10**3000) == 2 * 10**3000\n10**400") == [0]
 
 
-def test_a_stub_has_nothing_of_its_own_to_look_at(worker):
+def test_of_a_function_a_test_sees_what_is_there(worker):
     tests = ["assert f.__doc__", "assert f.cache", "assert 'f' in globals() and globals().get('g') is None"]
     results = run(worker, TWICE, *tests)
     assert [result.score for result in results] == [0, 0, 2]
-    assert "a test can call it" in results[1].message
+    assert results[1].message == "AttributeError: 'function' object has no attribute 'cache'"
 
 
 def test_a_lab_cell_that_fills_a_container_counts_for_the_tests(worker):
@@ -393,7 +395,7 @@ def test_imports_of_a_solution_are_there_for_the_tests(worker):
     [
         ("import os\ndef f(x):\n    os._exit(0)", "the process ended"),
         ("def f(x):\n    while True: pass", "ran over 1 s"),
-        ("def f(x):\n    return object()", "object: not a plain value"),
+        ("def f(x):\n    x = []\n    x.append(x)\n    return x", "nested deeper than 32: not a plain value"),
         ("import os\ndef f(x):\n    os.write(3, b'xxxxxxxxxxxxxxxxxxxx')", "the process sent what is no answer"),
     ],
 )
@@ -429,9 +431,10 @@ def test_a_test_that_never_ends_is_stopped(worker):
 
 def test_a_notebook_whose_time_is_used_up_has_come_to_its_end(worker):
     cells = [new_code_cell(STUB, metadata=meta("f", solution=True))]
-    cells += [new_code_cell("f(1)", metadata=meta(f"t{i}", grade=True, points=1)) for i in range(12)]
+    source = "import time\nwhile f(1) == 2:\n    time.sleep(0.01)"
+    cells += [new_code_cell(source, metadata=meta(f"t{i}", grade=True, points=1)) for i in range(12)]
     lab = Lab(nbformat.from_dict(new_notebook(cells=cells)))
-    outcome = worker.run(lab.rebuild([Raw("code", "", "f", "import time\ndef f(x):\n    time.sleep(9)")]), timeout=0.3)
+    outcome = worker.run(lab.rebuild([Raw("code", "", "f", TWICE)]), timeout=0.3)
     assert outcome.complete and outcome.told
     assert outcome.scores[12].fault == "the notebook's time is used up"
 
@@ -470,7 +473,7 @@ def test_hints_are_the_authors_words_without_values(worker):
     ]
     results = run(worker, TWICE, *tests)
     assert [r.where for r in results] == ["hidden", "hidden", "hidden", "visible"]
-    assert [r.hint for r in results] == ["n = …: wrong. Is it twice?", "Look at x.", "", "seen"]
+    assert [r.hint for r in results] == ["wrong. Is it twice?", "Look at x.", "", "seen"]
 
 
 def test_what_is_forbidden_costs_and_says_so(worker):

@@ -80,9 +80,9 @@ class Tensor(torch.Tensor):
 @pytest.mark.parametrize(
     ("value", "name"),
     [
-        (object(), "object"), ({1}, "set"), (b"bytes", "bytes"), (range(3), "range"), (Int(3), "test_wire.Int"),
-        (np.zeros(2).view(Array), "test_wire.Array"), (np.matrix([1]), "numpy.matrix"), (np.array([None]), "dtype object"),
-        (np.zeros(1, "M8[s]"), "dtype datetime64"), (torch.zeros(1).as_subclass(Tensor), "test_wire.Tensor"),
+        (object(), "object"), (Int(3), "test_wire.Int"), (np.zeros(2).view(Array), "test_wire.Array"),
+        (np.matrix([1]), "numpy.matrix"), (np.zeros(1, [("a", int)]), "dtype"),
+        (torch.zeros(1).as_subclass(Tensor), "test_wire.Tensor"),
         (torch.nn.Linear, "type"), (torch.nn.Linear(1, 1), "Linear"), (len, "builtin_function"),
         (torch.zeros(2).to_sparse(), "Tensor"),
     ],

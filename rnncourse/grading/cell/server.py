@@ -22,7 +22,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from rnncourse.grading.cell import forbid, student, walls
+from rnncourse.grading.cell import forbid, shell, student, walls
 
 TICK = 0.05  # seconds between two looks at what the child uses
 USED = re.compile(rb"sockets: used (\d+)")
@@ -30,7 +30,7 @@ USED = re.compile(rb"sockets: used (\d+)")
 
 def warm() -> None:
     """What makes a fork worth it; no thread starts here, for a fork would lose it."""
-    shell = student.make_shell()
+    ipython = shell.make_shell()
     if "matplotlib.pyplot" in sys.modules:
         import matplotlib.pyplot
         from IPython.core.pylabtools import activate_matplotlib
@@ -38,12 +38,12 @@ def warm() -> None:
 
         backend = os.environ["MPLBACKEND"]
         activate_matplotlib(backend)  # as a kernel does at a notebook's first figure
-        configure_inline_support(shell, backend)
+        configure_inline_support(ipython, backend)
         figure, axes = matplotlib.pyplot.subplots()
         axes.plot([1, 2])
         figure.savefig(io.BytesIO())  # finds the fonts
         matplotlib.pyplot.close()
-    student.warm_shell()
+    shell.warm_shell()
 
 
 def load(libraries: list[str]) -> None:
@@ -223,7 +223,7 @@ def main(control: int, isolated: bool = True, cwd: str | None = None, libraries:
     control = socket.socket(fileno=control)
     with contextlib.suppress(BrokenPipeError):  # it may be wanted no more
         control.send(json.dumps(Keeper(control, isolated, cwd).try_out()).encode())
-    student.make_shell()  # before libraries that ask whether they are in a notebook
+    shell.make_shell()  # before libraries that ask whether they are in a notebook
     load(libraries)
     while True:
         data, fds, _, _ = socket.recv_fds(control, 1, 1)

@@ -1,32 +1,35 @@
 """Inside the sandbox: the student's process, which answers one request at a time. Nothing here is trusted
 once a cell has run.
 
-It runs a cell in IPython's shell, gets, sets or deletes a name, calls a function.
+It runs a cell in IPython's shell, gets, sets or deletes a name, calls a function, and does with an object
+what a test does with it.
 """
 
-import base64
 import builtins
 import contextlib
-import getpass
 import os
 import random
 import signal
 import socket
 import sys
 import tempfile
+import threading
+import traceback
+import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.random
 
 from rnncourse.grading.cell import forbid
+from rnncourse.grading.cell.objects import OPERATIONS, Objects, lineage
+from rnncourse.grading.cell.shell import KEPT_OUTPUTS, KEPT_TEXT, make_shell, text_of
 from rnncourse.grading.wire import NotPlain, Wire, decode, encode
 
-KEPT_TEXT = 64 << 10  # characters of each output stream of a cell
-KEPT_OUTPUTS = 50  # of a cell
-KEPT_DATA = 1 << 20  # characters of one picture
+KEPT_FILES, KEPT_IN_FILES = 200, 16 << 20  # files that go to a test at once, and bytes of one and of all
+KEPT_WARNINGS = 50  # of a call
 _ATOMS = (type(None), bool, int, float, complex, str)
-KINDS = ("image/png", "image/jpeg", "image/svg+xml", "text/html", "text/latex", "text/plain")
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def live(sock: socket.socket) -> None:
@@ -49,7 +52,19 @@ def live(sock: socket.socket) -> None:
 
 class Child:
     def __init__(self, wire: Wire):
-        self.wire, self.shell, self.handles = wire, make_shell(), {}
+        self.wire, self.shell = wire, make_shell()
+        self.objects = Objects(self.shell.user_ns, self.call_back)
+        self.number = 0  # of the request in hand
+        self.runs, self.cells = 0, {}  # cells that ran, and which of them has the code of a file's name
+        self.room = {"stdout": KEPT_TEXT, "stderr": KEPT_TEXT}
+        self.thrown: dict[int, BaseException] = {}  # by the test's own functions, by its key
+        self.warned: list | None = None  # what a function warns of while a test calls it
+        self.heard: list = []  # and when the call is over
+        self.files: dict[str, tuple] | None = None  # of the lab's folder, as they were at the last look
+        self.touched = False  # whether somebody may have written into it since
+        self.show_warning, warnings.showwarning = warnings.showwarning, self.warn
+        self.nobody_answers, builtins.input = builtins.input, self.input
+        self.is_somebody_there = False
         folder = os.environ.get("TMPDIR")
         self.streams = [tempfile.TemporaryFile(dir=folder) for _ in range(2)]  # noqa: SIM115 (as long as the process)
         for number, stream in enumerate(self.streams, 1):
@@ -58,43 +73,140 @@ class Child:
 
     def serve(self) -> None:
         while True:
-            number, operation, *arguments = decode(self.wire.receive(), self.resolve)
-            try:
-                reply = getattr(self, operation)(*arguments)
-                data = encode((number, *reply))
-            except NotPlain as error:
-                data = encode((number, "opaque", str(error)[:200]))
-            except BaseException as error:
-                data = encode((number, "raised", _lineage(type(error)), _text(error)))
-            self.wire.send(data)
+            self.answer(decode(self.wire.receive(), self.objects.resolve))
 
-    def start(self, files: dict) -> tuple:
+    def answer(self, message: tuple) -> None:
+        outer = self.number
+        self.number, released, operation, *arguments = message
+        self.objects.release(released)
+        try:
+            reply = getattr(self, operation)(*arguments)
+            data = self.encoded(reply)
+        except NotPlain as error:
+            data = self.encoded(("opaque", str(error)[:200]))
+        except BaseException as error:
+            data = self.encoded(self.raised(error))
+        self.wire.send(data)
+        self.number = outer
+
+    def encoded(self, reply: tuple) -> bytes:
+        return encode((self.number, *reply), self.objects.refer)
+
+    def start(self, files: dict, together: bool) -> tuple:
+        """Have the lab's files; `together` with the trusted side, whose folder is another, from here on."""
         for name, content in files.items():
-            path = Path(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.tobytes())
+            _write(name, content)
+        if together:
+            self.files = _files()
+            sys.addaudithook(self.watch)
         sys.path.insert(0, "")  # as a kernel has it
         forbid.active = True
         return ("done",)
 
     def run(self, source: str, is_theirs: bool, names: list[str]) -> tuple:
-        """The cell's outputs, and which of `names` are functions after it."""
+        """The cell's outputs, which of `names` are functions after it, and what else came of it."""
         self.shell.kept = kept = []
         self.shell.printed = lambda: kept.extend(self.printed() if len(kept) < KEPT_OUTPUTS else ())
         self.room = {"stdout": KEPT_TEXT, "stderr": KEPT_TEXT}
         forbid.active = is_theirs
+        before = {} if is_theirs else dict(self.shell.user_ns)
         try:
             self.shell.run_cell(source, store_history=True)
         finally:
             forbid.active = True
+            self.runs += 1
+            for file in getattr(self.shell.compile, "_filename_map", {}):
+                self.cells.setdefault(file, self.runs)
+        if not is_theirs:
+            self.objects.learn(before)
         outputs, found = kept[:KEPT_OUTPUTS] + self.printed(), self.shell.user_ns
-        functions = [name for name in names if name in found and callable(found[name])]
-        return "ran", outputs, {name: self.handle(found[name]) for name in functions}
+        functions = {name: found[name] for name in names if name in found and callable(found[name])}
+        return "ran", outputs, functions, self.written()
 
-    def handle(self, value) -> int:
-        """By which the trusted side can call it."""
-        self.handles[len(self.handles)] = value
-        return len(self.handles) - 1
+    def get(self, name: str) -> tuple:
+        if name not in self.shell.user_ns:
+            return ("missing",)
+        return "value", self.shell.user_ns[name]
+
+    def share(self, names: dict, gone: list, files: dict, states: dict, is_somebody_there: bool) -> tuple:
+        """Have what a test has set, deleted, written and seeded."""
+        for name in [*names, *gone]:
+            if name in self.shell.user_ns:
+                self.objects.ours.setdefault(
+                    name, self.shell.user_ns[name]
+                )  # as the lab's, it has this name
+        self.shell.user_ns.update(names)
+        for name in gone:
+            self.shell.user_ns.pop(name, None)
+        for name, content in files.items():
+            _write(name, content)
+        if files:
+            self.files, self.touched = _files(), False
+        for library, state in states.items():
+            _SET_STATE[library](state)
+        self.is_somebody_there = is_somebody_there
+        return ("done",)
+
+    def module(self, name: str) -> tuple:
+        return "value", __import__(name, fromlist=["_"])
+
+    def do(self, operation: str, *arguments) -> tuple:
+        """The result of an operation, and what else came of it."""
+        with self.listening():
+            value = OPERATIONS[operation](*arguments)
+        return "did", value, self.aside()
+
+    def call(self, function, arguments: tuple, keywords: dict) -> tuple:
+        """The result, and the arguments that the function changed, for the tests must see that too."""
+        given = [*arguments, *keywords.values()]
+        before = [self.frozen(value) for value in given]
+        places: dict[int, list] = {}
+        _places(given, [], places)
+        with self.listening():
+            value = function(*arguments, **keywords)
+        changed = {
+            i: (v, _old(v, places))
+            for i, v in enumerate(given)
+            if before[i] is not None and self.frozen(v) != before[i]
+        }
+        same = next((i for i, v in enumerate(given) if v is value and type(v) not in _ATOMS), None)
+        return "value", None if same is not None else value, changed, same, self.aside()
+
+    def frozen(self, value) -> bytes | None:
+        if type(value) in _ATOMS:
+            return None
+        try:
+            return encode(value, self.objects.refer)
+        except NotPlain:
+            return None
+
+    # --- what a function does beside what it returns ---
+
+    @contextlib.contextmanager
+    def listening(self):
+        """Keep what is printed and what is warned of for the test."""
+        outer = self.warned
+        self.room = {"stdout": KEPT_TEXT, "stderr": KEPT_TEXT}
+        self.warned = []
+        warnings.simplefilter("always")
+        always = warnings.filters[0]
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ValueError):
+                warnings.filters.remove(always)
+            self.heard, self.warned = self.warned, outer
+
+    def warn(self, message, category, filename, lineno, file=None, line=None) -> None:
+        if self.warned is None:
+            self.show_warning(message, category, filename, lineno, file, line)
+        elif len(self.warned) < KEPT_WARNINGS:
+            self.warned.append((str(message)[:2000], lineage(category), str(filename)[:300], int(lineno)))
+
+    def aside(self) -> dict:
+        """What came of a call beside its result, since the last look."""
+        came, self.heard = {"printed": self.printed(), "warned": self.heard, "files": self.written()}, []
+        return {key: value for key, value in came.items() if value}
 
     def printed(self) -> list[dict]:
         """What was written to the streams since the last look."""
@@ -112,50 +224,111 @@ class Child:
                 os.lseek(stream.fileno(), 0, os.SEEK_SET)
         return outputs
 
-    def get(self, name: str) -> tuple:
-        if name not in self.shell.user_ns:
-            return ("missing",)
-        value = self.shell.user_ns[name]
-        if not callable(value):
-            return "value", value
-        return "callable", self.handle(value)
+    def watch(self, event: str, arguments: tuple) -> None:
+        if event == "open":
+            _, _, flags = arguments
+            self.touched |= bool((flags or 0) & _WRITING)
+        elif event in _CHANGES:
+            self.touched = True
 
-    def set(self, name: str, value) -> tuple:
-        self.shell.user_ns[name] = value
-        return ("done",)
+    def written(self) -> dict:
+        """The files of the lab's folder that were written or, as None, removed since the last look."""
+        if not self.touched or self.files is None:
+            return {}
+        before, self.files, self.touched = self.files, _files(), False
+        changed = [name for name, mark in self.files.items() if before.get(name) != mark]
+        found, room = dict.fromkeys(before.keys() - self.files), KEPT_IN_FILES
+        for name in changed:
+            with contextlib.suppress(OSError):
+                content = np.fromfile(name, np.uint8) if self.files[name][1] <= room else None
+                if content is not None:
+                    room -= content.size
+                    found[name] = content
+        return found
 
-    def delete(self, name: str) -> tuple:
-        self.shell.user_ns.pop(name, None)
-        return ("done",)
+    def raised(self, error: BaseException) -> tuple:
+        """What is to be said of an error: its class, words, line, itself, its arguments, and whose it is."""
+        at = []
+        for frame, line in traceback.walk_tb(error.__traceback__):
+            if frame.f_code.co_filename in self.cells:
+                at = [self.cells[frame.f_code.co_filename], int(line)]
+        key = next((key for key, thrown in self.thrown.items() if thrown is error), None)
+        arguments = tuple(item for item in error.args[:10] if type(item) in _ATOMS)
+        is_plain = arguments == error.args and len(encode(arguments)) < 4000
+        own = isinstance(error, Exception) and type(error).__module__ != "builtins"
+        return (
+            "raised", lineage(type(error)), text_of(error), at, (error, type(error)) if own else None,
+            arguments if is_plain else (text_of(error),), key, self.aside(),
+        )  # fmt: skip
 
-    def call(self, handle: int, arguments: tuple, keywords: dict) -> tuple:
-        """The result, and the arguments that the function changed, for the tests must see that too."""
-        given = [*arguments, *keywords.values()]
-        before = [_frozen(value) for value in given]
-        places: dict[int, list] = {}
-        _places(given, [], places)
-        value = self.handles[handle](*arguments, **keywords)
-        changed = {
-            i: (v, _old(v, places))
-            for i, v in enumerate(given)
-            if before[i] is not None and _frozen(v) != before[i]
-        }
-        same = next((i for i, v in enumerate(given) if v is value and type(v) not in _ATOMS), None)
-        return "value", None if same is not None else value, changed, same
+    # --- functions of the test's ---
 
-    def resolve(self, name):
-        """What the trusted side means by a name: a function it got from here, one of the lab's, or one of a
-        library.
-        """
-        kind, *path = name
-        if kind == "handle":
-            return self.handles[path[0]]
-        if kind == "ours":
-            return self.shell.user_ns[path[0]]
-        value = __import__(path[0], fromlist=["_"])
-        for part in path[1].split("."):
-            value = getattr(value, part)
-        return value
+    def call_back(self, key: int, arguments: tuple, keywords: dict):
+        """Ask the trusted side, and do meanwhile what it asks."""
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("a function of the test's can be called from the main thread alone")
+        number, asked = self.number, ("calls", key, arguments, keywords, self.printed())
+        self.wire.send(encode((number, *asked), self.objects.refer))
+        while True:
+            message = decode(self.wire.receive(), self.objects.resolve)
+            if message[2] == "returned":
+                return message[3]
+            if message[2] == "threw":
+                _, _, _, names, words, key = message
+                base = next(
+                    (getattr(builtins, n) for n in names if isinstance(getattr(builtins, n, None), type)),
+                    Exception,
+                )
+                self.thrown[key] = error = base.__new__(base)
+                error.args = (words,) if words else ()
+                raise error
+            self.answer(message)
+            self.number = number
+
+    def input(self, prompt="", *arguments, **keywords):
+        if not self.is_somebody_there:
+            return self.nobody_answers(prompt)
+        return self.call_back(-1, (str(prompt),), {})
+
+
+_CHANGES = {
+    "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.system",
+    "subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "sqlite3.connect",
+}  # fmt: skip
+
+
+def _set_torch(state) -> None:
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_rng_state(state)
+
+
+_SET_STATE = {
+    "numpy": lambda state: np.random.set_state(state),
+    "python": lambda state: random.setstate(state),
+    "torch": _set_torch,
+}
+
+
+def _write(name: str, content) -> None:
+    path = Path(name)
+    if content is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.tobytes())
+
+
+def _files() -> dict[str, tuple]:
+    """The regular files of the folder, each with its time and size."""
+    found = {}
+    for place, folders, names in os.walk("."):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+        for name in names:
+            path = os.path.join(place, name)[2:]
+            if len(found) < KEPT_FILES and os.path.isfile(path) and not os.path.islink(path):
+                status = os.stat(path)
+                found[path] = status.st_mtime_ns, status.st_size, status.st_ino
+    return found
 
 
 def _stream(descriptor: int):
@@ -183,145 +356,3 @@ def _old(value, places: dict):
     return {
         key: (places.get(id(item)), _old(item, places)) for key, item in items if type(item) not in _ATOMS
     }
-
-
-def _frozen(value) -> bytes | None:
-    if type(value) in _ATOMS:
-        return None
-    try:
-        return encode(value)
-    except NotPlain:
-        return None
-
-
-def _lineage(kind: type) -> list[str]:
-    return [base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base]
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:2000]
-    except BaseException:
-        return ""
-
-
-def make_shell():
-    """IPython's shell as a kernel has it, with what it shows kept in `shell.kept`.
-
-    Source: ipykernel's zmqshell.py, which does the same over sockets, and kernelbase.py without a person.
-    """
-    from IPython.core import page
-    from IPython.core.displayhook import DisplayHook
-    from IPython.core.displaypub import DisplayPublisher
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
-
-    if InteractiveShell.initialized():
-        return InteractiveShell.instance()
-
-    class Publisher(DisplayPublisher):
-        def publish(self, data, metadata=None, *, transient=None, update=False, **_):
-            shown = (transient or {}).get("display_id")
-            if not update:
-                _keep(self.shell, "display_data", data, shown)
-            elif shown is not None:  # in this cell: what an earlier one showed has been handed over
-                for output in self.shell.kept:
-                    if output.get("display_id") == shown:
-                        output["data"] = _shown(data)
-
-        def clear_output(self, wait=False):
-            self.shell.printed()
-            self.shell.kept.clear()
-
-    class Hook(DisplayHook):
-        def start_displayhook(self):
-            pass
-
-        def write_output_prompt(self):
-            pass
-
-        def write_format_data(self, format_dict, md_dict=None):
-            _keep(self.shell, "execute_result", format_dict)
-
-        def finish_displayhook(self):
-            pass
-
-    class ZMQInteractiveShell(InteractiveShell):  # by this name libraries know that they are in a notebook
-        display_pub_class, displayhook_class = Publisher, Hook
-
-        def init_environment(self):
-            os.environ |= {"PAGER": "cat", "GIT_PAGER": "cat"}
-
-        def init_hooks(self):
-            super().init_hooks()
-            self.set_hook("show_in_pager", page.as_hook(lambda *_, **__: None), 99)
-
-        def _showtraceback(self, etype, evalue, stb):
-            self.printed()
-            lines = [str(line)[:2000] for line in stb][-30:]
-            name = str(etype.__name__)[:80]
-            self.kept.append(
-                {"output_type": "error", "ename": name, "evalue": _text(evalue), "traceback": lines}
-            )
-
-        def enable_gui(self, gui=None):
-            pass
-
-        def ask_exit(self):
-            pass
-
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.InteractiveShell.xmode = "Plain"
-    config.InteractiveShell.colors = "nocolor"
-    config.InteractiveShell.autocall = 0
-    config.IPKernelApp.parent_appname = ""  # by which others know it
-    shell = ZMQInteractiveShell.instance(config=config)
-    shell.kept, shell.printed = [], lambda: None
-    builtins.input = getpass.getpass = _nobody_answers
-    return shell
-
-
-def _nobody_answers(prompt="", *_, **__):
-    from IPython.core.error import StdinNotImplementedError
-
-    raise StdinNotImplementedError("input was asked for, but nobody is there to answer")
-
-
-def warm_shell() -> None:
-    """Import and compile what a first value, magic and error would, and leave no trace of them."""
-    shell = make_shell()
-    names = dict(shell.user_ns)
-    plot = (
-        ["__import__('matplotlib.pyplot').pyplot.plot([1, 2])"] if "matplotlib.pyplot" in sys.modules else []
-    )
-    for source in ("1", "%pwd", "1 / 0", *plot):
-        shell.run_cell(source, store_history=True)
-    shell.reset(new_session=True)
-    history = shell.history_manager
-    history._i = history._ii = history._iii = history._i00 = ""
-    shell.user_ns.clear()
-    inputs, outputs = history.input_hist_parsed, history.output_hist
-    shell.user_ns.update(names, In=inputs, _ih=inputs, Out=outputs, _oh=outputs, _dh=history.dir_hist)
-    for name in [name for name in vars(sys) if name.startswith("last_")]:
-        delattr(sys, name)
-    shell.kept = []
-
-
-def _keep(shell, kind: str, data: dict, display_id: str | None = None) -> None:
-    shell.printed()  # what was printed before it stands before it
-    output = {"output_type": kind, "data": _shown(data), "metadata": {}, "display_id": display_id}
-    shell.kept.append(output | ({"execution_count": None} if kind == "execute_result" else {}))
-
-
-def _shown(data: dict) -> dict[str, str]:
-    kept = {}
-    for mime in KINDS:
-        value = data.get(mime)
-        if isinstance(value, bytes):
-            value = base64.b64encode(value).decode()
-        if isinstance(value, str):
-            limit = KEPT_TEXT if mime.startswith("text") else KEPT_DATA
-            left_out = {"text/plain": f"… {mime} of {len(value)} characters left out …"}
-            kept |= {mime: value} if len(value) <= limit else left_out
-    return kept

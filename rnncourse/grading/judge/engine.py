@@ -16,6 +16,7 @@ from pathlib import Path
 from rnncourse.grading.cell.sandbox import ENVIRONMENT, NoIsolation
 from rnncourse.grading.judge.libraries import LIBRARIES
 from rnncourse.grading.judge.outcome import Outcome
+from rnncourse.grading.judge.source import shared_names
 
 LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
 NOTEBOOK = 5  # times the time of a cell: the time of a notebook
@@ -112,20 +113,29 @@ class Worker:
         self.engine, self.wire = engine, None
 
     def run(
-        self, cells, forbid=(), files=None, seed: int | None = None, timeout: float = 20.0, theirs=()
+        self,
+        cells,
+        forbid=(),
+        files=None,
+        seed: int | None = None,
+        timeout: float = 20.0,
+        theirs=(),
+        lab=None,
     ) -> Run:
         """Run a notebook's `Cell`s; `files`, in hexadecimal digits, are in the folder of both sides, and
-        those of them that the student handed in are `theirs`.
+        those of them that the student handed in are `theirs`; `lab` is the instructor's copy, which at home
+        nobody has.
 
         Raises:
             NoIsolation: students' code can't be isolated on this machine.
             WorkerEnded: it did; the next run starts another.
         """
-        names = ("kind", "id", "source", "points", "defines", "imports", "is_code")
+        names = ("kind", "id", "source", "points", "defines", "imports", "is_code", "uses")
         job = {
             "cells": [{name: getattr(cell, name) for name in names} for cell in cells],
             "forbid": list(forbid), "files": files or {}, "seed": seed, "limits": LIMITS,
             "timeout": timeout, "notebook_timeout": NOTEBOOK * timeout, "theirs": list(theirs),
+            "reference": lab.reference if lab else {}, "shared": lab.shared if lab else shared_names(cells),
         }  # fmt: skip
         outcomes = {True: {}, False: {}}
         reply = self._ask(json.dumps(job).encode() + b"\n")

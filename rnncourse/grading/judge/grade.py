@@ -70,7 +70,7 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
     outcomes, shown, complete, person = {}, {}, True, []
     if not problem:
         try:
-            run = worker.run(cells, lab.forbid, files, seed, timeout, handed_in.files)
+            run = worker.run(cells, lab.forbid, files, seed, timeout, handed_in.files, lab)
             outcomes, shown, complete = run.scores, run.shown, run.complete
             problem = "" if run.told else ENDED
         except WorkerEnded:
@@ -78,7 +78,7 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
         person = [outcome.person for outcome in outcomes.values() if outcome.person]
         missing = [cell.id for i, cell in enumerate(cells) if cell.kind == "test" and i not in outcomes]
         person += [f"{ENDED}, before {', '.join(missing)}"] if missing and not problem else []
-    _enter(cells, outcomes, shown)
+    enter(cells, outcomes, shown)
     notebook = lab.notebook(cells)
     notebook.metadata["rnncourse"] = {
         "student": handed_in.student, "lab": handed_in.lab, "seed": seed,
@@ -89,7 +89,7 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
     return Graded(cells, notebook, problem, person, complete)
 
 
-def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outcome]) -> None:
+def enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outcome]) -> None:
     """Write into each cell's node what the runs gave: fail closed, so a test without an outcome has earned
     nothing.
 
@@ -108,10 +108,14 @@ def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Out
             if BEGIN not in cell.source:  # what the student reads of it is what it earned
                 outcome = seen or outcome
             own["score"] = outcome.score
+            own["rests"] = outcome.rests
             if outcome.where:
-                own |= {"where": "hidden", "message": "", "hint": "", "kind": "", "fault": ""}
+                own |= {"where": "hidden", "message": "", "hint": "", "kind": "", "fault": "", "at": None}
+                if any((outcome.at, outcome.kind) == (other.at, other.kind) for other in shown.values()):
+                    own["at"] = _place(cells, outcome.at)
                 if seen and seen.where:
                     own |= {key: getattr(seen, key) for key in ("where", "message", "hint", "kind", "fault")}
+                    own["at"] = _place(cells, seen.at)
                 elif outcome.where == "hidden":
                     own["hint"] = outcome.hint
                 cell.node.outputs = [_error(outcome)]
@@ -123,6 +127,18 @@ def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Out
             cell.node.outputs = [nbformat.from_dict(output) for output in seen.outputs] if seen else []
             if seen and seen.fault:
                 own["fault"] = seen.fault
+
+
+def _place(cells: list[Cell], at: list[int]) -> dict | None:
+    """Where in the student's own cells an error was raised, and what stands there."""
+    if not at or at[0] >= len(cells):
+        return None
+    cell, lines = cells[at[0]], cells[at[0]].source.splitlines()
+    text = lines[at[1] - 1].strip() if at[1] <= len(lines) else ""
+    if cell.kind not in ("solution", "added", "manual"):
+        return None
+    number = [other is cell for other in cells if other.added].index(True) + 1 if cell.added else 0
+    return {"cell": cell.id or f"added {number}", "line": at[1], "text": text[:200]}
 
 
 def _error(outcome: Outcome) -> NotebookNode:

@@ -1,10 +1,43 @@
 """The names of the test cells: which are the lab's, which the student's, and why one is missing."""
 
 import builtins
+import inspect
+import sys
+import types
 from dataclasses import dataclass
 
+from rnncourse.grading.judge.handle import Function, Type, callable_, isinstance_, issubclass_
 from rnncourse.grading.judge.lab import Importer, Shell, StudentsFile
-from rnncourse.grading.judge.remote import Stub, Student
+from rnncourse.grading.judge.remote import Student
+
+_get_source = inspect.getsource
+
+
+def source_of(thing):
+    """`inspect.getsource`, for what the student has written too."""
+    return thing._student.source(thing._named) if type(thing) is Function else _get_source(thing)
+
+
+_SEEING = {"type": Type, "isinstance": isinstance_, "issubclass": issubclass_, "callable": callable_}
+
+
+class Main(types.ModuleType):
+    """`__main__`, as `unittest.mock.patch` and `import __main__` see it."""
+
+    def __init__(self, names: "Names"):
+        super().__init__("__main__")
+        self.__dict__["names"] = names
+
+    def __getattr__(self, name):
+        if name.startswith("__") or name not in self.names:  # libraries look for __file__ and the like
+            raise AttributeError(name)
+        return self.names[name]
+
+    def __setattr__(self, name, value):
+        self.names[name] = value
+
+    def __delattr__(self, name):
+        del self.names[name]
 
 
 class Names(dict):
@@ -22,6 +55,9 @@ class Names(dict):
             __name__="__main__", __builtins__=builtins, display=display, get_ipython=lambda: shell
         )
         self.student, self.theirs = student, set()
+        self.plots: dict[
+            str, object
+        ] = {}  # names of pyplot, whose figures are the student's while a test runs
         self.lost: dict[str, Lost] = {}  # names that the lab binds, and that could not be bound
         self.missing = ""  # the first of the lab's names that the test in hand asked for in vain
 
@@ -49,6 +85,15 @@ class Names(dict):
                 self.hand_over(bound)
             else:
                 self.lose(bound, Lost(cell, error, self.student.asked > asked))
+            for name in bound:
+                self._note_class(dict.get(self, name))
+
+    def _note_class(self, value) -> None:
+        """A class that a cell of the lab defines is there on both sides."""
+        if type(value) is not Function and isinstance(value, type) and value.__module__ == "__main__":
+            self.student.handover.classes[value.__qualname__] = value
+            if issubclass(value, Exception):
+                self.student.errors.of_lab[value.__qualname__] = value
 
     def lose(self, bound: list[str], lost: "Lost") -> None:
         """Remember why those of the names that are not here are missing."""
@@ -59,7 +104,11 @@ class Names(dict):
                 self.lost[name] = lost
 
     def __contains__(self, name):
-        return super().__contains__(name) or (name in self.theirs and self.student.knows(name))
+        return (
+            super().__contains__(name)
+            or name in self.plots
+            or (name in self.theirs and self.student.knows(name))
+        )
 
     def get(self, name, default=None):
         if name not in self:
@@ -69,28 +118,41 @@ class Names(dict):
     def __missing__(self, name):
         if name in self.theirs:
             return self.student.get(name)
+        if name in self.plots:
+            is_test = self.student.handover.names is not None
+            return self.student.module(self.plots[name].__name__) if is_test else self.plots[name]
+        if name in _SEEING:
+            return _SEEING[name]
         if hasattr(builtins, name):
             return getattr(builtins, name)
         self.missing = self.missing or name
         raise KeyError(name)
 
     def __setitem__(self, name, value):
-        if type(value) is Stub:  # another name for a function of the student's
-            self.student.ask("set", name, value)
+        self.plots.pop(name, None)
+        if type(value) is Function and value is self.student.stubs.get(value._named):
+            # another name for a function of the student's
+            self.student.ask("share", {name: value}, [], {}, {}, False)
             self.student.stubs.pop(name, None)
             self.hand_over([name])
+        elif value is sys.modules.get("matplotlib.pyplot", self):
+            self.plots[name] = value
+            dict.pop(self, name, None)
         else:
             super().__setitem__(name, value)
 
     def __delitem__(self, name):
         if dict.__contains__(self, name):
             super().__delitem__(name)
-        elif name in self.theirs:
+        elif self.plots.pop(name, None) is None:
+            if name not in self.theirs:
+                raise KeyError(name)
             self.student.get(name)
-            self.student.ask("delete", name)
+        if name in self.theirs:
+            self.student.ask("share", {}, [name], {}, {}, False)
             self.student.stubs.pop(name, None)
         else:
-            raise KeyError(name)
+            self.student.handover.gone.add(name)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from rnncourse.grading.judge.picture import bundle, decoded
-from rnncourse.grading.judge.source import defined
+from rnncourse.grading.judge.source import defined, shared_names
 from rnncourse.grading.judge.submitted import Raw
 
 
@@ -35,6 +35,7 @@ class Cell:
     points: float = 0.0
     defines: list[str] = field(default_factory=list)  # what a solution cell is there to define
     imports: str = ""  # and the imports in it, which tests may rely on
+    uses: list[str] = field(default_factory=list)  # of a test: the earlier functions that the answer calls
     added: bool = False  # by the student
 
     @property
@@ -72,6 +73,13 @@ class Lab:
         self.files: list[str] = list(settings.get("files", []))  # that students may hand in beside it
         self.given = given or {}
         self.cells = [_lab_cell(node, stored) for node in notebook.cells]
+        _check_uses(self.cells)
+        answers = [
+            replace(cell, source=node.source) for cell, node in zip(self.cells, notebook.cells, strict=True)
+        ]
+        # the lab's own answers, by cell, and the names that tests and answers share
+        self.reference = {cell.id: cell.source for cell in answers if cell.id and cell.kind == "solution"}
+        self.shared = shared_names(answers)
 
     def rebuild(self, submitted: list[Raw]) -> list[Cell]:
         """The notebook that runs for a submission."""
@@ -176,6 +184,18 @@ def _own(node: NotebookNode) -> NotebookNode:
     return NotebookNode({**node, "metadata": NotebookNode(node.metadata)})
 
 
+def _check_uses(cells: list[Cell]) -> None:
+    """That each function that a test says it uses is there before it."""
+    defined_so_far: list[str] = []
+    for cell in cells:
+        defined_so_far += cell.defines
+        for name in cell.uses:
+            if name not in defined_so_far:
+                raise RuntimeError(
+                    f"the cell {cell.id!r} uses {name!r}, which no solution cell before it defines"
+                )
+
+
 def _lab_cell(node: NotebookNode, stored: dict[str, dict] | None) -> Cell:
     node = copy.deepcopy(node)
     if node.cell_type == "code":
@@ -205,6 +225,8 @@ def _lab_cell(node: NotebookNode, stored: dict[str, dict] | None) -> Cell:
     elif solution and node.cell_type == "code":
         kind = "solution"
     cell = Cell(kind, name, node.source, node, float(flags.get("points", 0.0)) if graded else 0.0)
+    if kind == "test":
+        cell.uses = list(node.metadata.get("rnncourse", {}).get("uses", []))
     if kind in ("solution", "manual"):
         flags["released"] = node.source
         for source in (full, node.source) if node.cell_type == "code" else ():

@@ -20,6 +20,8 @@ class Outcome:
     hint: str = ""  # the author's words about the failing line
     kind: str = ""  # the built-in exception that a test ended with
     shown: bool = False  # of the run for what the student reads
+    at: list[int] = field(default_factory=list)  # cell and line of the student's own error
+    rests: list[str] = field(default_factory=list)  # functions that the lab's own stood in for
     person: str = ""  # why the instructor must look at the lab, or empty
 
     @property

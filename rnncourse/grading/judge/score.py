@@ -11,6 +11,7 @@ import ast
 import builtins
 import contextlib
 import decimal
+import inspect
 import math
 import numbers
 import os
@@ -29,10 +30,13 @@ from rnncourse.grading.cell.sandbox import Keeper
 from rnncourse.grading.judge.cells import bound_by, compiled, imports_of, statements, uses
 from rnncourse.grading.judge.clock import clock, over_time
 from rnncourse.grading.judge.failure import BEGIN, hidden_lines, hint_of, line_of, message_of, without_hidden
+from rnncourse.grading.judge.folder import FOLDER
+from rnncourse.grading.judge.handle import Function, Handle
 from rnncourse.grading.judge.lab import Importer
-from rnncourse.grading.judge.names import Lost, Names
+from rnncourse.grading.judge.names import Lost, Main, Names, source_of
 from rnncourse.grading.judge.outcome import Outcome
 from rnncourse.grading.judge.outputs import clean
+from rnncourse.grading.judge.reference import Reference
 from rnncourse.grading.judge.refused import refused
 from rnncourse.grading.judge.remote import Fault, OverTime, Student
 
@@ -53,6 +57,10 @@ def run(job: dict, keeper: Keeper, emit) -> None:
     signal.signal(signal.SIGALRM, over_time)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     job["refused"] = refused(job)
+    slow: dict[str, int] = {}
+    if job.get("recording"):
+        emit({"licence": sorted(once(job, keeper, lambda outcome: None, lambda index: 1, slow) or ())})
+        return
     if last < hidden:
 
         def both(outcome) -> None:
@@ -60,15 +68,15 @@ def run(job: dict, keeper: Keeper, emit) -> None:
             if type(outcome) is Outcome and outcome.index < hidden:
                 emit(replace(outcome, shown=True))
 
-        once(job, keeper, both, lambda index: int(index >= hidden))
+        once(job, keeper, both, lambda index: int(index >= hidden), slow)
         return
 
     def to_tell(outcome) -> None:
         emit(replace(outcome, shown=True) if type(outcome) is Outcome else outcome)
 
     told = [cell | {"source": without_hidden(cell["source"])} for cell in cells[: last + 1]]
-    once(job | {"cells": told}, keeper, to_tell, lambda index: 0)
-    once(job, keeper, emit, lambda index: 1)
+    once(job | {"cells": told}, keeper, to_tell, lambda index: 0, slow)
+    once(job, keeper, emit, lambda index: 1, slow)
 
 
 def _speaks(cell: dict) -> bool:
@@ -79,11 +87,15 @@ def _speaks(cell: dict) -> bool:
     return any(line.strip() and not line.strip().startswith("#") for line in source.splitlines())
 
 
-def once(job: dict, keeper: Keeper, emit, stage) -> None:
-    """One run from the first cell to the last that shows something about the student."""
-    student = Student(keeper, job)
+def once(job: dict, keeper: Keeper, emit, stage, slow: dict[str, int]) -> set[str] | None:
+    """One run from the first cell to the last that shows something about the student.
+
+    Returns what its tests have done with objects.
+    """
+    student = Student(keeper, job, slow)
     importer = Importer(job["theirs"])
     names = Names(student, importer)
+    reference = Reference(job, names)
     failed: dict[str, str] = {}  # why a name of the student's is missing, by name
     kept = 0
     # what the lab does after its last cell of theirs, or its last test, shows nothing about the student
@@ -95,20 +107,31 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
         return clock(min(job["timeout"], student.end - time.monotonic()))
 
     with _folder(job), importer:
+        FOLDER.look(importer)
+        sys.modules["__main__"], inspect.getsource = Main(names), source_of
+        student.handover.know_files()
         for index, cell in enumerate(job["cells"][: last + 1]):
             if cell["kind"] == "text" or not cell["is_code"]:
                 continue
             place = [stage(index), index]
             emit(place)
             with contextlib.suppress(OverTime), clock(student.end - time.monotonic()):
-                student.begin()
+                student.begin(cell["id"] or str(index))
             outcome = Outcome(index)
             stuck = f"ran over {job['timeout']:g} s" if place in job["stuck"] else ""
             if cell["kind"] == "test":
-                _seed(job["seed"], cell["id"])
                 if stuck:
                     student.fail(stuck)
-                outcome = test(index, cell, names, student, failed)
+                in_the_way = reference.in_the_way(cell)
+                if slow_ones := [name for name in in_the_way if name in slow]:  # and won't end here either
+                    why = f"{slow_ones[0]} ran over its time in an earlier test"
+                    where = "hidden" if hidden_lines(cell["source"]) else "visible"
+                    outcome = Outcome(index, score=0.0, fault=why, message=why, where=where)
+                else:
+                    outcome = test(index, cell, names, student, failed)
+                if in_the_way and not stuck and outcome.score < cell["points"]:
+                    outcome = again(outcome, cell, names, student, reference, in_the_way)
+                reference.note(cell, outcome.score >= cell["points"])
                 names.run(imports_of(cell["source"]) if outcome.where else [], label(cell), seconds)
                 names.lose(bound_by(cell["source"]), Lost(label(cell), None, bool(outcome.where)))
             else:
@@ -119,7 +142,9 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
                     if isinstance(reason, str) and reason:
                         raise Fault(reason)
                     with clock(student.deadline - time.monotonic()):  # to read what came can take long, too
-                        outputs = [reason] if reason else student.run(cell["source"], theirs, asked_for)
+                        outputs = (
+                            [reason] if reason else student.run(cell["source"], theirs, asked_for, index)
+                        )
                         outputs = clean(outputs, KEPT_OUTPUTS - kept)
                     kept += sum(len(str(output)) for output in outputs)
                     outcome.outputs = outputs
@@ -131,6 +156,8 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
                 if theirs:
                     names.run(statements(cell["imports"]), label(cell), seconds, solution=True)
                     names.hand_over(cell["defines"])
+                    if cell["kind"] == "solution":
+                        reference.begin(cell)
                     if why := outcome.fault or (outcome.error and repr(outcome.error)):
                         failed |= dict.fromkeys(cell["defines"], f"the cell {cell['id']} failed: {why}")
                 elif stuck:
@@ -139,6 +166,7 @@ def once(job: dict, keeper: Keeper, emit, stage) -> None:
                     names.run(statements(cell["source"]), label(cell), seconds)
             emit(outcome)
         student.drop()
+    return student.licence.met
 
 
 @contextlib.contextmanager
@@ -165,17 +193,20 @@ def label(cell: dict) -> str:
 def test(index: int, cell: dict, names: Names, student: Student, failed: dict[str, str]) -> Outcome:
     """Run a test cell here, and say what it earned and why not more."""
     points, source = cell["points"], cell["source"]
+    _seed(student.job["seed"], cell["id"])
     error, score, message, person, tree = None, 0.0, "", "", ast.Module([], [])
     names.missing = ""
     try:
         tree, body, last = compiled(source, "<test>")
         if not student.fault:  # nothing can be earned where there is no process to ask
+            student.handover.begin(names)
             with clock(student.deadline - time.monotonic()):
                 exec(body, names)
                 value = eval(last, names) if last else None
                 score, message, person = _earned(value, tree.body[-1:], points)
     except BaseException as caught:  # a test may fail in any way
         error = caught
+    student.handover.end()
     if isinstance(error, OverTime):
         student.drop()
         student.fail(f"ran over {student.job['timeout']:g} s")
@@ -187,6 +218,8 @@ def test(index: int, cell: dict, names: Names, student: Student, failed: dict[st
         missing = error.args[0]
     if type(missing) is str and missing in failed and not student.fault:
         message = failed[missing]
+    if student.note:
+        message = f"{message} ({student.note})"
     if student.fault:
         message = student.fault
     elif names.missing:
@@ -201,11 +234,37 @@ def test(index: int, cell: dict, names: Names, student: Student, failed: dict[st
     return Outcome(
         index, fault=student.public, score=0.0, person=person and f"{cell['id']}: {person}",
         where="hidden" if line in hidden else "visible",
-        message=message, hint=hint_of(tree, line), kind=kind,
+        message=message, hint=hint_of(tree, line, error, source), kind=kind, at=_at(error),
     )  # fmt: skip
 
 
+def again(outcome: Outcome, cell: dict, names: Names, student: Student, reference: Reference,
+          in_the_way: list[str]) -> Outcome:  # fmt: skip
+    """A test that failed, once more with the lab's own functions in the place of those that failed before
+    and that the answer calls; what came of it if it earns more then, or fails of itself.
+    """
+    try:
+        with clock(student.end - time.monotonic()):
+            student.begin(cell["id"])
+            functions = reference.functions(in_the_way, outcome.index)
+            with reference.instead(functions, student.handover):
+                second = test(outcome.index, cell, names, student, {})
+    except (Fault, Exception):  # no process can be had for it, or the lab's own answers don't run
+        return outcome
+    if second.score > outcome.score:
+        return replace(second, rests=in_the_way)
+    return outcome if second.fault else second
+
+
+def _at(error: BaseException | None) -> list[int]:
+    """The cell and the line of the student's where an error comes from, as far as it came from there."""
+    while error and not getattr(error, "at", None):
+        error = error.__cause__ or error.__context__
+    return error.at if error else []
+
+
 NOWHERE = "is bound by no cell before it"
+HOW_TO_END = "let it end with the points, a real number, or with no value (;)"
 CURE = "bind it in this cell, a locked one or a module beside the lab; a student's, in a solution cell"
 
 
@@ -218,13 +277,16 @@ def _earned(value, last: list[ast.stmt], points: float) -> tuple[float, str, str
     words = last and isinstance(getattr(last[0], "value", None), (ast.Constant, ast.JoinedStr))
     if value is None or (words and isinstance(value, str)):
         return points, "", ""
+    if type(value) in (Handle, Function):
+        came = "the test ends with a value of type object, one of the student's"
+        return 0.0, came, f"{came}: {HOW_TO_END}"
     if getattr(value, "shape", None) == ():  # NumPy's and torch's scalars
         value = value.item()
     if isinstance(value, bool):
         return points * value, "" if value else "the test ends with False", ""
     if not isinstance(value, (numbers.Real, decimal.Decimal)):
         came = f"the test ends with a value of type {type(value).__name__}"
-        return 0.0, came, f"{came}: let it end with the points, a real number, or with no value (;)"
+        return 0.0, came, f"{came}: {HOW_TO_END}"
     score = float(value)
     score = min(max(score, 0.0), points) if math.isfinite(score) else 0.0
     return score, "" if score == points else f"{float(value):g}: {score:g} of {points:g} points", ""

@@ -1,10 +1,12 @@
 """What a cell's source is as Python: the names that it binds, and what it uses that a lab forbids."""
 
 import ast
+import builtins
 import collections
 import contextlib
 import copy
 import re
+import symtable
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -44,6 +46,24 @@ def imported(nodes: list[ast.Import | ast.ImportFrom]) -> list[str]:
     """The names that imports bind, but for those behind a star."""
     names = [alias.asname or alias.name.partition(".")[0] for node in nodes for alias in node.names]
     return [name for name in names if name != "*"]
+
+
+def shared_names(cells) -> list[str]:
+    """The names that solution cells bind, or that their functions read: what a test sets of these, the
+    functions see.
+    """
+    found: set[str] = set()
+    for cell in cells:
+        if cell.kind == "solution":
+            with contextlib.suppress(SyntaxError, ValueError):
+                found |= _globals(symtable.symtable(ast.unparse(parsed(cell.source)), "<cell>", "exec"))
+    return sorted(name for name in found if not hasattr(builtins, name) and not name.startswith("__"))
+
+
+def _globals(table: symtable.SymbolTable) -> set[str]:
+    is_module = table.get_type() == "module"
+    names = {s.get_name() for s in table.get_symbols() if (s.is_assigned() if is_module else s.is_global())}
+    return names.union(*map(_globals, table.get_children()))
 
 
 def parsed(source: str) -> ast.Module:

@@ -1,0 +1,336 @@
+"""An object of the student's process, as a test has it: what is done with it is done over there.
+
+It gives plain values or further objects, and is never a value itself: it equals nothing that came from
+elsewhere, whatever it says of itself.
+"""
+
+import inspect
+import sys
+import types
+from collections.abc import Iterator
+
+import numpy as np
+
+from rnncourse.grading import values
+from rnncourse.grading.judge.licence import OURS
+
+NO_OBJECT = "an object came where the lab's own answer gives a plain value, or is not used like this"
+_BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift", "divmod")
+_BITS = ("and", "or", "xor")
+_UNARY = ("neg", "pos", "abs", "invert")
+NAMED = ("function", "class")  # sorts of objects that are what they are by their name
+_VALUES = (*values.TYPES.values(), np.generic)
+
+
+class Handle:
+    # No docstring: an object's is the student's. `_named` is the name that the test asked for.
+    __slots__ = ("__weakref__", "_forks", "_named", "_number", "_sort", "_student", "_type")
+    __array_ufunc__ = None  # an array leaves operators to the object
+
+    @classmethod
+    def of(cls, student, number: int, sort: str, kind: str) -> "Handle":
+        made = object.__new__(cls)
+        parts = {
+            "_student": student,
+            "_number": number,
+            "_sort": sort,
+            "_type": kind,
+            "_named": "",
+            "_forks": student.forks,
+        }
+        for name, value in parts.items():
+            object.__setattr__(made, name, value)
+        return made
+
+    def call_it(self, name: str) -> None:
+        """Remember that the test asked for it by this name."""
+        object.__setattr__(self, "_named", name)
+
+    def __del__(self):
+        if self._forks == self._student.forks:
+            self._student.released.append(self._number)
+
+    # --- what it may be asked anywhere: nothing of the test's goes over ---
+
+    def _read(self, operation: str, *arguments):
+        return self._student.do(operation, self, *arguments)
+
+    def _kind_of(self, operation: str, kinds: tuple, *arguments):
+        """A read whose result must be of these types, as Python would say of the object itself."""
+        value = self._read(operation, *arguments)
+        if type(value) not in kinds:
+            raise TypeError(f"{operation} of a {self._type} gave a {type(value).__name__}")
+        return value
+
+    def __getattr__(self, name):
+        if name.startswith(
+            ("__array", "__cuda_array", "__dataframe", "__torch_function", "__dlpack", "_ipython", "_repr")
+        ):
+            raise AttributeError(name)  # by which a library would take it for a value
+        value = self._read("getattr", name)
+        if isinstance(value, Handle) and not value._named:
+            value.call_it(self._named)
+        return value
+
+    @property
+    def __class__(self):
+        asks = (
+            sys._getframe(1).f_code.co_filename in OURS
+        )  # libraries, and Python itself, want a class of here
+        return self._read("type") if asks else type(self)
+
+    __doc__ = property(lambda self: self.__getattr__("__doc__"))
+    __module__ = property(lambda self: self.__getattr__("__module__"))
+    __init__ = property(lambda self: self.__getattr__("__init__"))
+
+    @property
+    def __signature__(self):
+        parameters, result = self._read("signature")
+        empty = inspect.Parameter.empty
+        made = [
+            inspect.Parameter(
+                name,
+                kind,
+                default=default[0] if default else empty,
+                annotation=annotation[0] if annotation else empty,
+            )
+            for name, kind, default, annotation in parameters
+        ]
+        return inspect.Signature(made, return_annotation=result[0] if result else inspect.Signature.empty)
+
+    def __dir__(self):
+        return self._kind_of("dir", (list,))
+
+    def __len__(self):
+        return self._kind_of("len", (int,))
+
+    def __iter__(self) -> Iterator:
+        iterator = self._read("iter")
+        if not isinstance(iterator, Handle):
+            raise TypeError(f"a {self._type} is not iterable")
+        while len(item := iterator._kind_of("next", (tuple,))) == 1:
+            yield item[0]
+
+    def __next__(self):
+        item = self._kind_of("next", (tuple,))
+        if len(item) != 1:
+            raise StopIteration(*item[1:])
+        return item[0]
+
+    def __reversed__(self):
+        return iter(self._read("reversed"))
+
+    def __getitem__(self, key):
+        return self._read("getitem", key)
+
+    def __bool__(self):
+        return self._kind_of("bool", (bool,))
+
+    def __int__(self):
+        return self._kind_of("int", (int,))
+
+    def __index__(self):
+        return self._kind_of("index", (int,))
+
+    def __float__(self):
+        return self._kind_of("float", (float,))
+
+    def __complex__(self):
+        return self._kind_of("complex", (complex,))
+
+    def __round__(self, *digits):
+        return self._read("round", *digits)
+
+    def __hash__(self):
+        return hash(self._number) if self._sort in NAMED else self._kind_of("hash", (int,))
+
+    def __str__(self):
+        return self._kind_of("str", (str,))
+
+    def __repr__(self):
+        return f"<{self._named} of the student's>" if self._sort in NAMED else self._kind_of("repr", (str,))
+
+    def __format__(self, form):
+        return self._kind_of("format", (str,), form)
+
+    def __array__(self, dtype=None, copy=None):
+        array = self._kind_of("array", (np.ndarray,))
+        if array.dtype == object:
+            raise TypeError(f"a {self._type} is no array")
+        return array if dtype is None else array.astype(dtype)
+
+    def __copy__(self):
+        return self._read("copy")
+
+    def __deepcopy__(self, memo):
+        return self._read("deepcopy")
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError(f"a {self._type} of the student's can't be pickled here")
+
+    def __instancecheck__(self, value):
+        return self._read_of("isinstance", value)
+
+    def __subclasscheck__(self, kind):
+        return self._read_of("issubclass", kind)
+
+    def _read_of(self, operation: str, value) -> bool:
+        return self._student.do(operation, value, self) is True
+
+    def __mro_entries__(self, bases):
+        raise TypeError(f"{self._named or self._type} is the student's: a test can't derive a class from it")
+
+    # --- what is done where the reference has it done ---
+
+    def _must(self, operation: str) -> None:
+        if not self._student.licence.allows(operation):
+            raise self._student.fail(f"{NO_OBJECT} ({operation})", NO_OBJECT)
+
+    def _do(self, operation: str, *arguments):
+        self._must(operation)
+        return self._student.do(operation, *arguments)
+
+    def __setattr__(self, name, value):
+        self._do("setattr", self, name, value)
+
+    def __delattr__(self, name):
+        self._do("delattr", self, name)
+
+    def __setitem__(self, key, value):
+        self._do("setitem", self, key, value)
+
+    def __delitem__(self, key):
+        self._do("delitem", self, key)
+
+    def __enter__(self):
+        return self._do("enter", self)
+
+    def __exit__(self, *error):
+        return self._do(
+            "exit", self, *((None, None, None) if error[0] is None else (error[0], error[1], None))
+        )
+
+    def __contains__(self, item):
+        if self._student.licence.allows("contains"):
+            return self._student.do("contains", self, item) is True
+        return any(own is item or own == item for own in self)  # each of them a value that is read here
+
+    def __eq__(self, other):
+        return self._compared("eq", other)
+
+    def __ne__(self, other):
+        return self._compared("ne", other)
+
+    def _compared(self, operation: str, other):
+        """Two of the student's objects are compared by the student's code; none equals anything else."""
+        if not isinstance(other, Handle):
+            self._student.note = (
+                f"an object of the student's (a {self._type}) equals no value, whatever it says of itself"
+            )
+            return operation == "ne"
+        if self._sort in NAMED and other._sort in NAMED:
+            return (self._number == other._number) is (operation == "eq")
+        return self._do(operation, self, other)
+
+
+class Function(Handle):
+    # What can be called: a function, a class, an object with __call__.
+    __slots__ = ()
+    __doc__ = property(lambda self: self.__getattr__("__doc__"))
+    __module__ = property(lambda self: self.__getattr__("__module__"))
+
+    def __call__(self, /, *arguments, **keywords):
+        if self._named not in self._student.stubs or self._student.stubs[self._named] is not self:
+            self._must("call")
+        return self._student.call(self, self._named, arguments, keywords)
+
+    @property
+    def __name__(self):
+        return self._named if self._named in self._student.stubs else self.__getattr__("__name__")
+
+    def __bool__(self):
+        return True if self._sort in NAMED else super().__bool__()
+
+
+def _ordered(operation: str):
+    def method(self, other):
+        if (
+            not isinstance(other, Handle)
+            and type(other) in _VALUES
+            and not self._student.licence.allows(operation)
+        ):
+            raise TypeError(
+                f"an object of the student's (a {self._type}) has no order with a {type(other).__name__}"
+            )
+        return self._do(operation, self, other)
+
+    return method
+
+
+def _binary(operation: str):
+    return lambda self, other: self._do(operation, self, other)
+
+
+def _reflected(operation: str):
+    return lambda self, other: self._do(operation, other, self)
+
+
+def _unary(operation: str):
+    return lambda self: self._read(operation)
+
+
+for _name in (*_BINARY, *_BITS):
+    _operation = f"{_name}_" if _name in ("and", "or") else _name
+    setattr(Handle, f"__{_name}__", _binary(_operation))
+    setattr(Handle, f"__r{_name}__", _reflected(_operation))
+    if _name != "divmod":
+        setattr(Handle, f"__i{_name}__", _binary(f"i{_name}"))
+for _name in _UNARY:
+    setattr(Handle, f"__{_name}__", _unary(_name))
+for _name in ("lt", "le", "gt", "ge"):
+    setattr(Handle, f"__{_name}__", _ordered(_name))
+
+
+# --- the built-in functions that must see through a handle ---
+
+
+def isinstance_(value, kinds) -> bool:
+    """`isinstance`, for objects of the student's too: never one of the types that come as values."""
+    if type(value) not in (Handle, Function):
+        return isinstance(value, kinds)
+    if isinstance(kinds, (tuple, types.UnionType)):
+        return any(isinstance_(value, kind) for kind in (kinds if type(kinds) is tuple else kinds.__args__))
+    if kinds is object:
+        return True
+    return kinds not in _VALUES and value._student.do("isinstance", value, kinds) is True
+
+
+def issubclass_(kind, kinds) -> bool:
+    """`issubclass`, for classes of the student's too."""
+    if type(kind) is not Function:
+        return issubclass(kind, kinds)
+    if isinstance(kinds, (tuple, types.UnionType)):
+        return any(issubclass_(kind, one) for one in (kinds if type(kinds) is tuple else kinds.__args__))
+    return kinds is object or kind._student.do("issubclass", kind, kinds) is True
+
+
+def callable_(value) -> bool:
+    """`callable`, for objects of the student's too."""
+    return type(value) is Function if type(value) in (Handle, Function) else callable(value)
+
+
+class _Type(type):
+    def __instancecheck__(cls, value):
+        return isinstance(value, type) or (type(value) is Function and value._sort == "class")
+
+    def __subclasscheck__(cls, kind):
+        return issubclass(kind, type)
+
+
+class Type(metaclass=_Type):
+    """`type`, for objects of the student's too."""
+
+    def __new__(cls, *arguments):
+        if len(arguments) == 1 and type(arguments[0]) in (Handle, Function):
+            return arguments[0]._read("type")
+        return type(*arguments)
