@@ -17,10 +17,13 @@ bar = partial(tqdm, disable=None)  # a bar that moves is for a terminal: in a pi
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema, of nbformat, would take a second to make a parser of it
 
 NEEDS_A_PERSON = 3  # exit status: everything was graded that can be, and something needs a person
+EXTRAS = {"nbgrader": "course", "sqlalchemy": "course", "nbclient": "models", "torch": "models"}  # what brings them
 
 
-class Ended(click.Group):
-    """Commands that SIGTERM and a terminal's SIGHUP end as Ctrl-C does: all that was begun is cleared away."""
+class Commands(click.Group):
+    """The verbs. SIGTERM and a terminal's SIGHUP end one as Ctrl-C does, all that was begun is cleared away; one that
+    needs an extra of the package which isn't installed says which.
+    """
 
     def invoke(self, ctx):
         by = [signal.SIGINT]
@@ -37,12 +40,17 @@ class Ended(click.Group):
             with suppress(OSError):  # the terminal may be gone
                 click.echo(f"ended by {by[0].name}; run it again to go on", err=True)
             ctx.exit(128 + by[0])
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get(str(error.name).partition(".")[0])
+            if not extra:
+                raise
+            raise click.ClickException(f"this needs {error.name}: pip install 'rnncourse[{extra}]'") from error
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
 
-@click.group(cls=Ended, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rnncourse")
 def main():
     """Build, check and grade the course on recurrent networks."""
@@ -173,7 +181,10 @@ def grade(lab, folder, workers, student, seed, no_isolation, force, tasks, csv, 
         if state.to_do:
             source = course.folder(config, "source")
             names = {task.submission.lab for task in state.to_do}
-            needed = mentioned(*(path for name in names for path in course.notebooks(source / name).values()))
+            libraries, missing = course.libraries(config)
+            for name in missing:
+                click.echo(f"{name} is not installed, though c.Grader.libraries names it", err=True)
+            needed = mentioned(*(path for name in names for path in course.sources(source / name)), among=libraries)
             hidden = course.own_folders(config.CourseDirectory.root, source)
             engine = Engine(hidden, not no_isolation, libraries=needed)
             stack.enter_context(closing(engine))  # warms up while we import
