@@ -47,24 +47,25 @@ def notebooks(files):
 
 @main.command()
 def labs():
-    """Write labs/, what students receive, from solutions/."""
+    """Write what students receive of each lab: labs/ from solutions/, or as the course names these folders."""
     from rnncourse.grading.books import course
 
     config = _config(Path())
     names = course.labs(config)
+    source, target = (os.path.relpath(course.folder(config, step)) for step in ("source", "release"))
     if not names:
-        raise click.ClickException(f"no lab in {config.CourseDirectory.source_directory}: solutions/LAB/LAB.ipynb")
+        raise click.ClickException(f"no lab in {source}/: a lab is a folder there with notebooks in it")
     made = course.Made(config, Path())
     stale = [lab for lab in names if not made.is_current(lab)]
     for lab in names:
         if lab not in stale:
-            click.echo(f"labs/{lab}: up to date")
+            click.echo(f"{target}/{lab}: up to date")
     failed = 0
     for lab in bar(stale, desc="labs", unit="lab", leave=False):
         from rnncourse.grading.books.release import release  # nbgrader: two seconds that only who has to wait waits for
 
         try:
-            tqdm.write(f"labs/{lab}: {'written' if release(config, lab) else 'up to date'}")
+            tqdm.write(f"{target}/{lab}: {'written' if release(config, lab) else 'up to date'}")
             made.note(lab)
         except (RuntimeError, OSError) as error:  # stops no other lab
             failed = 1
@@ -74,30 +75,33 @@ def labs():
 
 @main.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
-def check(notebook):
+@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write it as a page, too, with your code beside what its tests say.")  # fmt: skip
+def check(notebook, page):
     """Run the visible tests of a lab's NOTEBOOK at home; the notebook stays as it is."""
     from rnncourse.grading.judge.engine import Engine
     from rnncourse.grading.judge.libraries import mentioned
 
     if not notebook.is_file():
         raise click.ClickException(f"{notebook}: there is no such file")
+    if page and page.resolve() == notebook.resolve():
+        raise click.ClickException(f"{page} is the notebook: name another file for the page")
     engine = Engine(isolated=False, cwd=notebook.absolute().parent, libraries=mentioned(notebook))
     with closing(engine):  # warms up while we import
-        from rnncourse.grading.books.check import check
+        from rnncourse.grading.books.check import check, show
 
         with _plain_errors(), Console(stderr=True).status(f"running {escape(notebook.name)}"):
-            checks = check(notebook, engine)
-    table = Table("task", "points", "", "what to look at", show_lines=True)
-    for c in checks:
-        table.add_row(
-            c.task,
-            f"{c.points:g}",
-            "[green]passed[/]" if c.passed else "[red]not yet[/]" if c.points else "[red]failed[/]",
-            escape(c.message),
-        )
-    Console().print(table)
-    click.echo("Hidden tests come on top: they try other sizes, lengths and types than the visible ones.")
-    sys.exit(0 if all(c.passed for c in checks) else 1)
+            checked = check(notebook, engine)
+    # in a pipe or a file no line is broken for a terminal that isn't there
+    show(checked, Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=1000))
+    if page:
+        from rnncourse.grading.books.feedback import page as page_of
+
+        names = {"student": "", "assignment": notebook.stem, "notebook": notebook.stem}
+        with _plain_errors():
+            page.write_text(page_of(checked.notebook, names, notebook.absolute().parent, home=True), encoding="utf-8")
+        click.echo(f"The page: {page}")
+    sys.exit(0 if checked.passed else 1)
 
 
 @main.command()
@@ -125,9 +129,11 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
         config = _config(folder)
         known = course.labs(config)
         if lab and lab not in known:
-            raise click.ClickException(f"no lab {lab!r} in solutions/; there are: {', '.join(known) or 'none'}")
-        state = state_of(config, Path.cwd(), folder.absolute(), [lab] if lab else known, student, _watched)
-        left_out = [] if student else strays(folder, known)
+            where = os.path.relpath(course.folder(config, "source"))
+            raise click.ClickException(f"no lab {lab!r} in {where}/; there are: {', '.join(known) or 'none'}")
+        submitted = course.folder(config, "submitted")
+        state = state_of(config, Path.cwd(), [lab] if lab else known, student, _watched)
+        left_out = [] if student else strays(submitted, known)
     for said in left_out:
         click.echo(f"not graded: {line(said)}", err=True)
     if state.received.damaged:
@@ -136,8 +142,8 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
         click.echo(f"taken back: {line(submission.student)}/{submission.lab} is no longer handed in", err=True)
     results = state.results
     if not (results or state.changed or state.to_do or state.gone):
-        where = folder / "submitted" / (student or "STUDENT") / (lab or "LAB")
-        raise click.ClickException(f"nothing handed in: no folder {where}")
+        where = submitted / (student or "STUDENT") / (lab or "LAB")
+        raise click.ClickException(f"nothing handed in: no folder {os.path.relpath(where)}")
     with _plain_errors():
         if state.changed or state.gone:
             from rnncourse.grading.books.report import publish_again, withdraw
@@ -146,10 +152,11 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
             fresh = publish_again(config, state.changed, state.received)
             results += bar(fresh, total=len(state.changed), desc="write anew", unit="submission", delay=1)
         if state.to_do:
-            source = Path(config.CourseDirectory.source_directory)
+            source = course.folder(config, "source")
             names = {task.submission.lab for task in state.to_do}
-            needed = mentioned(*(source / name / f"{name}.ipynb" for name in names))
-            engine = Engine(course.own_folders(folder, source), not no_isolation, libraries=needed)
+            needed = mentioned(*(path for name in names for path in course.notebooks(source / name).values()))
+            hidden = course.own_folders(config.CourseDirectory.root, source)
+            engine = Engine(hidden, not no_isolation, libraries=needed)
             with closing(engine):  # warms up while we import
                 from rnncourse.grading.books.report import grade_all
 
