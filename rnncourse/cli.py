@@ -11,17 +11,19 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from tqdm import tqdm
 
 bar = partial(tqdm, disable=None)  # a bar that moves is for a terminal: in a pipe or a file its pieces would be glued together
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema, of nbformat, would take a second to make a parser of it
 
 NEEDS_A_PERSON = 3  # exit status: everything was graded that can be, and something needs a person
+EXTRAS = {"nbgrader": "course", "sqlalchemy": "course", "nbclient": "models", "torch": "models"}  # what brings them
 
 
-class Ended(click.Group):
-    """Commands that SIGTERM and a terminal's SIGHUP end as Ctrl-C does: all that was begun is cleared away."""
+class Commands(click.Group):
+    """The verbs. SIGTERM and a terminal's SIGHUP end one as Ctrl-C does, all that was begun is cleared away; one that
+    needs an extra of the package which isn't installed says which.
+    """
 
     def invoke(self, ctx):
         by = [signal.SIGINT]
@@ -38,12 +40,17 @@ class Ended(click.Group):
             with suppress(OSError):  # the terminal may be gone
                 click.echo(f"ended by {by[0].name}; run it again to go on", err=True)
             ctx.exit(128 + by[0])
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get(str(error.name).partition(".")[0])
+            if not extra:
+                raise
+            raise click.ClickException(f"this needs {error.name}: pip install 'rnncourse[{extra}]'") from error
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
 
-@click.group(cls=Ended, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rnncourse")
 def main():
     """Build, check and grade the course on recurrent networks."""
@@ -70,24 +77,25 @@ def notebooks(files):
 
 @main.command()
 def labs():
-    """Write labs/, what students receive, from solutions/."""
+    """Write what students receive of each lab: labs/ from solutions/, or as the course names these folders."""
     from rnncourse.grading.books import course
 
     config = _config(Path())
     names = course.labs(config)
+    source, target = (os.path.relpath(course.folder(config, step)) for step in ("source", "release"))
     if not names:
-        raise click.ClickException(f"no lab in {config.CourseDirectory.source_directory}: solutions/LAB/LAB.ipynb")
+        raise click.ClickException(f"no lab in {source}/: a lab is a folder there with notebooks in it")
     made = course.Made(config, Path())
     stale = [lab for lab in names if not made.is_current(lab)]
     for lab in names:
         if lab not in stale:
-            click.echo(f"labs/{lab}: up to date")
+            click.echo(f"{target}/{lab}: up to date")
     failed = 0
     for lab in bar(stale, desc="labs", unit="lab", leave=False):
         from rnncourse.grading.books.release import release  # nbgrader: two seconds that only who has to wait waits for
 
         try:
-            tqdm.write(f"labs/{lab}: {'written' if release(config, lab) else 'up to date'}")
+            tqdm.write(f"{target}/{lab}: {'written' if release(config, lab) else 'up to date'}")
             made.note(lab)
         except (RuntimeError, OSError) as error:  # stops no other lab
             failed = 1
@@ -97,30 +105,33 @@ def labs():
 
 @main.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
-def check(notebook):
+@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write it as a page, too, with your code beside what its tests say.")  # fmt: skip
+def check(notebook, page):
     """Run the visible tests of a lab's NOTEBOOK at home; the notebook stays as it is."""
     from rnncourse.grading.judge.engine import Engine
     from rnncourse.grading.judge.libraries import mentioned
 
     if not notebook.is_file():
         raise click.ClickException(f"{notebook}: there is no such file")
+    if page and page.resolve() == notebook.resolve():
+        raise click.ClickException(f"{page} is the notebook: name another file for the page")
     engine = Engine(isolated=False, cwd=notebook.absolute().parent, libraries=mentioned(notebook))
     with closing(engine):  # warms up while we import
-        from rnncourse.grading.books.check import check
+        from rnncourse.grading.books.check import check, show
 
         with _plain_errors(), Console(stderr=True).status(f"running {escape(notebook.name)}"):
-            checks = check(notebook, engine)
-    table = Table("task", "points", "", "what to look at", show_lines=True)
-    for c in checks:
-        table.add_row(
-            c.task,
-            f"{c.points:g}",
-            "[green]passed[/]" if c.passed else "[red]not yet[/]" if c.points else "[red]failed[/]",
-            escape(c.message),
-        )
-    Console().print(table)
-    click.echo("Hidden tests come on top: they try other sizes, lengths and types than the visible ones.")
-    sys.exit(0 if all(c.passed for c in checks) else 1)
+            checked = check(notebook, engine)
+    # in a pipe or a file no line is broken for a terminal that isn't there
+    show(checked, Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=1000))
+    if page:
+        from rnncourse.grading.books.feedback import page as page_of
+
+        names = {"student": "", "assignment": notebook.stem, "notebook": notebook.stem}
+        with _plain_errors():
+            page.write_text(page_of(checked.notebook, names, notebook.absolute().parent, home=True), encoding="utf-8")
+        click.echo(f"The page: {page}")
+    sys.exit(0 if checked.passed else 1)
 
 
 @main.command()
@@ -153,23 +164,29 @@ def grade(lab, folder, workers, student, seed, no_isolation, force, tasks, csv, 
         if csv and not csv.parent.is_dir():
             raise click.ClickException(f"{csv}: there is no folder {csv.parent}")
         if lab and lab not in known:
-            raise click.ClickException(f"no lab {lab!r} in solutions/; there are: {', '.join(known) or 'none'}")
-        state = state_of(config, Path.cwd(), folder.absolute(), [lab] if lab else known, student, _watched, force)
-        left_out = [] if student else strays(folder, known)
+            where = os.path.relpath(course.folder(config, "source"))
+            raise click.ClickException(f"no lab {lab!r} in {where}/; there are: {', '.join(known) or 'none'}")
+        submitted = course.folder(config, "submitted")
+        state = state_of(config, Path.cwd(), [lab] if lab else known, student, _watched, force)
+        left_out = [] if student else strays(submitted, known)
     for said in left_out:
         click.echo(f"not graded: {line(said)}", err=True)
     if state.received.damaged:
         click.echo(state.received.damaged, err=True)
     results = state.results
     if not (results or state.changed or state.to_do or state.gone):
-        where = folder / "submitted" / (student or "STUDENT") / (lab or "LAB")
-        raise click.ClickException(f"nothing handed in: no folder {where}")
+        where = submitted / (student or "STUDENT") / (lab or "LAB")
+        raise click.ClickException(f"nothing handed in: no folder {os.path.relpath(where)}")
     with _plain_errors(), ExitStack() as stack:
         if state.to_do:
-            source = Path(config.CourseDirectory.source_directory)
+            source = course.folder(config, "source")
             names = {task.submission.lab for task in state.to_do}
-            needed = mentioned(*(source / name / f"{name}.ipynb" for name in names))
-            engine = Engine(course.own_folders(folder, source), not no_isolation, libraries=needed)
+            libraries, missing = course.libraries(config)
+            for name in missing:
+                click.echo(f"{name} is not installed, though c.Grader.libraries names it", err=True)
+            needed = mentioned(*(path for name in names for path in course.sources(source / name)), among=libraries)
+            hidden = course.own_folders(config.CourseDirectory.root, source)
+            engine = Engine(hidden, not no_isolation, libraries=needed)
             stack.enter_context(closing(engine))  # warms up while we import
         if state.to_do or state.changed or state.gone:
             from rnncourse.grading.books.report import grade_all, publish_again, withdraw

@@ -52,7 +52,7 @@ def test_a_new_submission_stands_in_the_gradebook_as_nbgrader_enters_one(course)
     with gradebook(course) as gb:
         gb.add_student("by-nbgrader")
         gb.add_submission("small", "by-nbgrader")
-        reset(gb, "small", "by-us", "small")
+        reset(gb, "small", "by-us", ["small"])
         theirs, ours = (gb.find_submission_notebook("small", "small", name) for name in ("by-nbgrader", "by-us"))
 
         def rows(entry):
@@ -197,13 +197,13 @@ def test_checking_at_home_refuses_what_the_lab_forbids(course, name):
 
 def test_only_a_regular_file_of_a_sensible_size_is_read(tmp_path):
     path, submission = tmp_path / "small.ipynb", Submission("ada", "small", tmp_path)
-    assert "missing" in read(submission, []).handed_in.problem
+    assert "missing" in read(submission, ["small"], []).notebooks["small"].problem
     path.symlink_to("/etc/passwd")
-    assert "not a regular file" in read(submission, []).handed_in.problem
+    assert "not a regular file" in read(submission, ["small"], []).notebooks["small"].problem
     path.unlink()
     with open(path, "wb") as file:
         file.truncate(MAX_NOTEBOOK + 1)
-    assert "MiB" in read(submission, []).handed_in.problem
+    assert "MiB" in read(submission, ["small"], []).notebooks["small"].problem
 
 
 def test_a_file_behind_a_link_is_not_handed_over(tmp_path):

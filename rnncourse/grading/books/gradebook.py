@@ -5,6 +5,7 @@ Rows are read and written as columns, by statements that are made once: nbgrader
 about their lab again after each commit, and to make a statement takes longer than to execute it.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import uuid4
 
@@ -26,15 +27,14 @@ from sqlalchemy import bindparam, insert, select, update
 
 from rnncourse.grading.judge.notebook import Cell
 
-# `who` is a student's id, `lab` and `name` are the names of a lab and its notebook, `entry` is the key of a
-# submitted notebook.
+# `who` is a student's id, `lab` the name of a lab, `entry` the key of a submitted notebook.
 _LAB = select(Assignment.id).where(Assignment.name == bindparam("lab")).scalar_subquery()
 _HANDED_IN = SubmittedAssignment.student_id == bindparam("who"), SubmittedAssignment.assignment_id == _LAB
-_ENTRY = (
-    select(SubmittedNotebook.id)
+_ENTRIES = (
+    select(Notebook.name, SubmittedNotebook.id)
     .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
     .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
-    .where(*_HANDED_IN, Notebook.name == bindparam("name"))
+    .where(*_HANDED_IN)
 )
 _SET_TIME = (
     update(SubmittedAssignment)
@@ -55,12 +55,7 @@ _NO_PENALTY = (
 _IS_STUDENT = select(Student.id).where(Student.id == bindparam("who"))
 _NOTEBOOKS = select(Notebook.id).where(Notebook.assignment_id == _LAB)
 _CELLS = select(BaseCell.id, BaseCell.type).where(BaseCell.notebook_id == bindparam("notebook"))
-_DUE = (
-    select(Assignment.duedate)
-    .join(SubmittedAssignment, SubmittedAssignment.assignment_id == Assignment.id)
-    .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-    .where(SubmittedNotebook.id == bindparam("entry"))
-)
+_DUE = select(Assignment.duedate).where(Assignment.name == bindparam("lab"))
 _GRADES = (
     select(
         Grade.id,
@@ -97,16 +92,17 @@ _TOTAL = select(
 
 
 def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
-    """The graded and locked cells of a lab as they were when it was released, hidden tests included.
+    """The graded and locked cells of a lab's notebook as they were when it was released, hidden tests
+    included.
 
     Raises:
-        RuntimeError: the lab is not in the gradebook.
+        RuntimeError: it is not in the gradebook.
     """
     try:
         entry = gradebook.find_notebook(notebook, lab)
     except MissingEntry:
         raise RuntimeError(
-            f"{lab} is not in the gradebook: run nbgrader generate_assignment {lab}"
+            f"{lab}/{notebook} is not in the gradebook: run nbgrader generate_assignment {lab}"
         ) from None
     points = {cell.name: cell.max_score for cell in entry.grade_cells}
     return {
@@ -115,11 +111,16 @@ def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
     }
 
 
-def reset(
-    gradebook: Gradebook, lab: str, student: str, notebook: str, received: datetime | None = None
-) -> str:
-    """No automatic point of an earlier run is left, should this one not come to its end; returns the key of
-    the entry.
+def entries(gradebook: Gradebook, lab: str, student: str) -> dict[str, str]:
+    """The keys of a submission's entries, by the names of its notebooks; none, where nothing was entered."""
+    rows = gradebook.db.connection().execute(_ENTRIES, {"who": student, "lab": lab})
+    return dict(rows.all())
+
+
+def reset(gradebook: Gradebook, lab: str, student: str, notebooks: Iterable[str],
+          received: datetime | None = None) -> None:  # fmt: skip
+    """No automatic point that these notebooks got of an earlier run is left, should this one not come to its
+    end.
 
     Raises:
         ValueError: a name that no gradebook can hold.
@@ -128,15 +129,15 @@ def reset(
         student.encode()
     except UnicodeEncodeError:
         raise ValueError(f"the folder {student} has a name that is no UTF-8: rename it") from None
-    db, names = gradebook.db.connection(), {"who": student, "lab": lab, "name": notebook}
-    entry = db.execute(_ENTRY, names).scalar()
-    if entry is None:
+    db, names = gradebook.db.connection(), {"who": student, "lab": lab}
+    known = entries(gradebook, lab, student)
+    if not known:
         _add(db, names)
-        entry = db.execute(_ENTRY, names).scalar_one()
+        known = entries(gradebook, lab, student)
     db.execute(_SET_TIME, names | {"received": received})
-    db.execute(_FORGET, {"entry": entry})
+    for name in notebooks:
+        db.execute(_FORGET, {"entry": known[name]})
     gradebook.db.commit()
-    return entry
 
 
 def set_time(gradebook: Gradebook, lab: str, student: str, received: datetime | None) -> None:
@@ -145,16 +146,13 @@ def set_time(gradebook: Gradebook, lab: str, student: str, received: datetime | 
     gradebook.db.connection().execute(_SET_TIME, names)
 
 
-def withdraw(gradebook: Gradebook, lab: str, student: str, notebook: str) -> None:
+def withdraw(gradebook: Gradebook, lab: str, student: str) -> None:
     """Take back what came of a submission that is there no more; what a person entered stays."""
-    entry = (
-        gradebook.db.connection().execute(_ENTRY, {"who": student, "lab": lab, "name": notebook}).scalar()
-    )
-    if entry is not None:
+    for entry in entries(gradebook, lab, student).values():
         gradebook.db.connection().execute(_FORGET, {"entry": entry})
         no_penalty(gradebook, entry)
-        set_time(gradebook, lab, student, None)
-        gradebook.db.commit()
+    set_time(gradebook, lab, student, None)
+    gradebook.db.commit()
 
 
 def no_penalty(gradebook: Gradebook, entry: str) -> None:
@@ -183,15 +181,6 @@ def _add(db, names: dict[str, str]) -> None:
                 db.execute(_NEW[kind], rows)
 
 
-def key_of(gradebook: Gradebook, lab: str, student: str, notebook: str) -> str:
-    """The key of the entry of a submitted notebook."""
-    return (
-        gradebook.db.connection()
-        .execute(_ENTRY, {"who": student, "lab": lab, "name": notebook})
-        .scalar_one()
-    )
-
-
 def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
     """Enter what each cell earned, and which answers are missing. The caller commits."""
     db, by_name = gradebook.db.connection(), {cell.id: cell for cell in cells if cell.id}
@@ -212,9 +201,9 @@ def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
             db.execute(statement, rows)
 
 
-def due(gradebook: Gradebook, entry: str) -> datetime | None:
-    """When a notebook was due, in UTC, for those without an extension."""
-    return gradebook.db.connection().execute(_DUE, {"entry": entry}).scalar_one()
+def due(gradebook: Gradebook, lab: str) -> datetime | None:
+    """When a lab was due, in UTC, for those without an extension."""
+    return gradebook.db.connection().execute(_DUE, {"lab": lab}).scalar_one()
 
 
 def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:

@@ -77,7 +77,7 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
         person = [outcome.person for outcome in outcomes.values() if outcome.person]
         missing = [cell.id for i, cell in enumerate(cells) if cell.kind == "test" and i not in outcomes]
         person += [f"{ENDED}, before {', '.join(missing)}"] if missing and not problem else []
-    _enter(cells, outcomes, shown)
+    enter(cells, outcomes, shown)
     remarks = []
     if outcomes or not problem:
         remarks = about_the_notebook(lab, submitted) + about_the_run(cells, outcomes)
@@ -91,7 +91,7 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
     return Graded(cells, notebook, problem, person, complete)
 
 
-def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outcome]) -> None:
+def enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outcome]) -> None:
     """Write into each cell's node what the runs gave: fail closed, so a test without an outcome has earned
     nothing.
 
