@@ -9,7 +9,6 @@ from pathlib import Path
 
 import jinja2
 import nh3
-from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 
 from rnncourse.grading.books.collect import regular, text
@@ -94,6 +93,8 @@ def _comment(flags: dict) -> str:
     """A person's comment as nbgrader's own feedback shows it: Markdown, formulas as written."""
     if not flags.get("comment"):
         return ""
+    from nbconvert.filters import markdown2html  # half a second that only a person's words are worth
+
     html = markdown2html(text(flags["comment"]))
     return nh3.clean(
         html, tags=_COMMENT_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"}

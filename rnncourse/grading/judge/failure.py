@@ -6,7 +6,7 @@ import ast
 import functools
 import traceback
 
-from rnncourse.grading.judge.remote import KEPT
+from rnncourse.grading.judge.outcome import KEPT
 
 BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 

@@ -13,29 +13,10 @@ from rnncourse.grading.judge.engine import Worker, WorkerEnded
 from rnncourse.grading.judge.failure import BEGIN
 from rnncourse.grading.judge.notebook import Cell, Lab
 from rnncourse.grading.judge.outcome import NOT_REACHED, Outcome
-from rnncourse.grading.judge.submitted import Unreadable, parse
+from rnncourse.grading.judge.submitted import HandedIn, Unreadable, parse
 
 ENDED = "the run ended early"
 UNKNOWN = "an error of its own"  # for a name that a student gave
-
-
-@dataclass(frozen=True)
-class HandedIn:
-    """A submission as it was read, once: nothing in this room opens a student's folder."""
-
-    student: str
-    lab: str
-    name: str  # of the notebook's file
-    notebook: bytes
-    problem: str  # why there is no notebook in it, or empty
-    files: dict[str, bytes]  # of those that the lab lets students hand in beside it
-
-    def digest(self) -> bytes:
-        """SHA-256 over all that decides what runs."""
-        digest = hashlib.sha256(self.notebook)
-        for name, content in sorted(self.files.items()):
-            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
-        return digest.digest()
 
 
 @dataclass

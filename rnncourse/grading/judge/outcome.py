@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 NOT_REACHED = "the run ended before this test"
+KEPT = 2000  # characters of a message
 
 
 @dataclass
