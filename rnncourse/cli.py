@@ -151,7 +151,10 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
         if state.to_do:
             source = course.folder(config, "source")
             names = {task.submission.lab for task in state.to_do}
-            needed = mentioned(*(path for name in names for path in course.notebooks(source / name).values()))
+            libraries, missing = course.libraries(config)
+            for name in missing:
+                click.echo(f"{name} is not installed, though c.Grader.libraries names it", err=True)
+            needed = mentioned(*(path for name in names for path in course.sources(source / name)), among=libraries)
             hidden = course.own_folders(config.CourseDirectory.root, source)
             engine = Engine(hidden, not no_isolation, libraries=needed)
             with closing(engine):  # warms up while we import

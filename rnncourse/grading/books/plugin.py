@@ -15,11 +15,18 @@ from nbgrader.converters import Autograde
 from nbgrader.converters.base import BaseConverter
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import parse_utc
-from traitlets import Bool, default
+from traitlets import Bool, List, Unicode, default
 
 from rnncourse.grading.books import collect, feedback, gradebook
 from rnncourse.grading.books.copies import lab_of
-from rnncourse.grading.books.course import cell_time, declared, notebooks, own_folders, seed_of
+from rnncourse.grading.books.course import (
+    cell_time,
+    declared,
+    libraries,
+    notebooks,
+    own_folders,
+    seed_of,
+)
 from rnncourse.grading.books.received import Received
 from rnncourse.grading.books.writing import write_whole
 from rnncourse.grading.judge.engine import Engine, Worker
@@ -28,11 +35,11 @@ from rnncourse.grading.judge.grade import grade
 _workers: dict[tuple, Worker] = {}
 
 
-def worker(hidden: tuple[Path, ...], isolated: bool) -> Worker:
+def worker(hidden: tuple[Path, ...], isolated: bool, libraries: tuple[str, ...]) -> Worker:
     """The worker of this process, which stays warm for the next submission."""
-    key = hidden, isolated
+    key = hidden, isolated, libraries
     if key not in _workers:
-        engine = Engine(hidden, isolated)
+        engine = Engine(hidden, isolated, libraries=libraries)
         _workers[key] = Worker(engine)
         atexit.register(engine.close)
         atexit.register(_workers[key].close)  # before the engine
@@ -58,6 +65,10 @@ class Grader(NotebookExporter):
         False, help="Whether timestamp.txt in a submission was written by whoever collected it."
     ).tag(config=True)
 
+    libraries = List(
+        Unicode(), help="What labs use and is slow to import: it is imported once for all submissions."
+    ).tag(config=True)
+
     def __init__(self, **keywords):
         super().__init__(**keywords)
         if isinstance(self.parent, Autograde):
@@ -76,7 +87,8 @@ class Grader(NotebookExporter):
         with Gradebook(coursedir.db_url, coursedir.course_id) as gb:
             gradebook.reset(gb, lab, student, [notebook], gb.find_submission(lab, student).timestamp)
             copies = lab_of(self.config, gb, lab, _source(coursedir, lab))
-        engine = worker(own_folders(coursedir.root, _source(coursedir, ".")), self.isolated)
+        hidden = own_folders(coursedir.root, _source(coursedir, "."))
+        engine = worker(hidden, self.isolated, libraries(self.config)[0])
         contents = _read(coursedir, collect.Submission(student, lab, Path(filename).parent))
         handed_in = contents.notebooks[notebook]
         seed = seed_of(Path(coursedir.root), handed_in)
