@@ -75,30 +75,33 @@ def labs():
 
 @main.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
-def check(notebook):
+@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write it as a page, too, with your code beside what its tests say.")  # fmt: skip
+def check(notebook, page):
     """Run the visible tests of a lab's NOTEBOOK at home; the notebook stays as it is."""
     from rnncourse.grading.judge.engine import Engine
     from rnncourse.grading.judge.libraries import mentioned
 
     if not notebook.is_file():
         raise click.ClickException(f"{notebook}: there is no such file")
+    if page and page.resolve() == notebook.resolve():
+        raise click.ClickException(f"{page} is the notebook: name another file for the page")
     engine = Engine(isolated=False, cwd=notebook.absolute().parent, libraries=mentioned(notebook))
     with closing(engine):  # warms up while we import
-        from rnncourse.grading.books.check import check
+        from rnncourse.grading.books.check import check, show
 
         with _plain_errors(), Console(stderr=True).status(f"running {escape(notebook.name)}"):
-            checks = check(notebook, engine)
-    table = Table("task", "points", "", "what to look at", show_lines=True)
-    for c in checks:
-        table.add_row(
-            c.task,
-            f"{c.points:g}",
-            "[green]passed[/]" if c.passed else "[red]not yet[/]" if c.points else "[red]failed[/]",
-            escape(c.message),
-        )
-    Console().print(table)
-    click.echo("Hidden tests come on top: they try other sizes, lengths and types than the visible ones.")
-    sys.exit(0 if all(c.passed for c in checks) else 1)
+            checked = check(notebook, engine)
+    # in a pipe or a file no line is broken for a terminal that isn't there
+    show(checked, Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=1000))
+    if page:
+        from rnncourse.grading.books.feedback import page as page_of
+
+        names = {"student": "", "assignment": notebook.stem, "notebook": notebook.stem}
+        with _plain_errors():
+            page.write_text(page_of(checked.notebook, names, notebook.absolute().parent, home=True), encoding="utf-8")
+        click.echo(f"The page: {page}")
+    sys.exit(0 if checked.passed else 1)
 
 
 @main.command()

@@ -142,7 +142,7 @@ class Made:
             self.known = {}
 
     def is_current(self, lab: str) -> bool:
-        """Whether source, settings, nbgrader and the lab itself are as they were when it was made."""
+        """Whether source, settings, how it is made and the lab itself are as they were when it was made."""
         return self.known.get(lab) == self._fingerprint(lab)
 
     def note(self, lab: str) -> None:
@@ -152,6 +152,7 @@ class Made:
 
     def _fingerprint(self, lab: str) -> str:
         digest = hashlib.sha256((self.root / "nbgrader_config.py").read_bytes())
+        digest.update(Path(__file__).with_name("release.py").read_bytes())
         digest.update(importlib.metadata.version("nbgrader").encode())
         digest.update(lab_fingerprint(self.config, lab).encode())
         digest.update(_files_digest(folder(self.config, "release") / lab))

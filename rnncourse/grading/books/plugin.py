@@ -68,6 +68,9 @@ class Grader(NotebookExporter):
     libraries = List(
         Unicode(), help="What labs use and is slow to import: it is imported once for all submissions."
     ).tag(config=True)
+    book = Unicode(
+        "", help="The address of the course's built book, for links to its chapters in feedback."
+    ).tag(config=True)
 
     def __init__(self, **keywords):
         super().__init__(**keywords)
@@ -176,4 +179,5 @@ class FeedbackPage(Exporter):
 
     def from_notebook_node(self, nb, resources=None, **_):
         nb, resources = super().from_notebook_node(nb, resources)
-        return feedback.page(nb, resources["nbgrader"], Path(resources["metadata"]["path"])), resources
+        names = resources["nbgrader"] | {"book": self.config.Grader.get("book", "")}
+        return feedback.page(nb, names, Path(resources["metadata"]["path"])), resources

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import nbformat
 import nbgrader.api
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -15,6 +16,8 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
 from sqlalchemy import create_engine, inspect
 from traitlets.config import Config
+
+from rnncourse.grading.judge.outcome import BEGIN
 
 
 def release(config: Config, lab: str) -> bool:
@@ -30,11 +33,29 @@ def release(config: Config, lab: str) -> bool:
         throwaway.CourseDirectory.db_url = f"sqlite:///{folder}/gradebook.db"
         _generate(throwaway, lab, f"{folder}/labs")
         new = Path(folder, "labs", lab)
+        for source in Path(config.CourseDirectory.source_directory, lab).glob("*.ipynb"):
+            _say_what_is_hidden(source, new / source.name)
         if _files(new) == _files(target):
             return False
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(new, target)
     return True
+
+
+def _say_what_is_hidden(source: Path, released: Path) -> None:
+    """Note in each test cell that has hidden tests that it has: the students' copy holds no line of them."""
+    with_hidden = {
+        cell.metadata.nbgrader.grade_id
+        for cell in nbformat.read(source, as_version=4).cells
+        if BEGIN in cell.source and cell.metadata.get("nbgrader", {}).get("grade")
+    }
+    if not with_hidden or not released.exists():
+        return
+    nb = nbformat.read(released, as_version=nbformat.NO_CONVERT)
+    for cell in nb.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") in with_hidden:
+            cell.metadata.setdefault("rnncourse", {})["hidden"] = True
+    nbformat.write(nb, released)
 
 
 def register(config: Config, lab: str) -> None:

@@ -230,6 +230,7 @@ class Books:
         """Enter what lateness costs, and write each notebook's marks into it; see `gradebook.marks`."""
         entries = gradebook.entries(self.gb, of.lab, of.student)
         names = {"student": of.student, "assignment": of.lab, "db_url": self.config.CourseDirectory.db_url}
+        names["book"] = self.config.Grader.get("book", "")
         due = gradebook.due(self.gb, of.lab)
         gradebook.set_time(self.gb, of.lab, of.student, time)
         for name in graded if not due else ():

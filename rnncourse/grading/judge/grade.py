@@ -10,9 +10,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from rnncourse.grading.judge.engine import Worker, WorkerEnded
-from rnncourse.grading.judge.failure import BEGIN
 from rnncourse.grading.judge.notebook import Cell, Lab
-from rnncourse.grading.judge.outcome import NOT_REACHED, Outcome
+from rnncourse.grading.judge.outcome import BEGIN, NOT_REACHED, Outcome
 from rnncourse.grading.judge.submitted import HandedIn, Unreadable, parse
 
 ENDED = "the run ended early"
@@ -59,7 +58,7 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
         person = [outcome.person for outcome in outcomes.values() if outcome.person]
         missing = [cell.id for i, cell in enumerate(cells) if cell.kind == "test" and i not in outcomes]
         person += [f"{ENDED}, before {', '.join(missing)}"] if missing and not problem else []
-    _enter(cells, outcomes, shown)
+    enter(cells, outcomes, shown)
     notebook = lab.notebook(cells)
     notebook.metadata["rnncourse"] = {
         "student": handed_in.student, "lab": handed_in.lab, "seed": seed,
@@ -70,7 +69,7 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
     return Graded(cells, notebook, problem, person, complete)
 
 
-def _enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outcome]) -> None:
+def enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outcome]) -> None:
     """Write into each cell's node what the runs gave: fail closed, so a test without an outcome has earned
     nothing.
 

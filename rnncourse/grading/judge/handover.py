@@ -257,7 +257,9 @@ def _of_a_library(value) -> list | None:
         getattr(value, "__module__", None),
         [getattr(value, "__qualname__", None), getattr(value, "__name__", None)],
     )
-    for place in filter(None, [module, "torch", "torch.nn.functional", "numpy"]):
+    for place in filter(
+        None, [module if module != "__main__" else None, "torch", "torch.nn.functional", "numpy"]
+    ):
         for name in filter(None, names):
             found = sys.modules.get(place) if isinstance(place, str) else None
             for part in name.split(".") if isinstance(name, str) else ():

@@ -57,6 +57,7 @@ class Student:
         self.ran: list[int | None] = []  # which cell of the notebook each was that ran there
         self.end = time.monotonic() + job["notebook_timeout"]
         self.deadline, self.number, self.forks = self.end, 0, 0
+        self.share = job["timeout"]  # seconds that the thing in hand may take
         self.asked = 0  # so many times
         # what went wrong in this cell; and the same without a word that the student can choose
         self.fault = self.public = ""
@@ -156,8 +157,8 @@ class Student:
         """The time of one thing: half as much each time that it has run over already, so that what never
         ends costs twice a cell's time, however many tests call it.
         """
-        before, share = self.deadline, self.job["timeout"] / 2 ** self.slow.get(name, 0)
-        self.deadline = min(self.deadline, time.monotonic() + share)
+        before, self.share = (self.deadline, self.share), self.job["timeout"] / 2 ** self.slow.get(name, 0)
+        self.deadline = min(self.deadline, time.monotonic() + self.share)
         try:
             yield
         except Fault:
@@ -165,7 +166,7 @@ class Student:
                 self.slow[name] = self.slow.get(name, 0) + 1
             raise
         finally:
-            self.deadline = before
+            self.deadline, self.share = before
 
     def call(self, function: Function, name: str, arguments: tuple, keywords: dict):
         """Call a function of the student's; what it does to its arguments is done to them here."""
@@ -271,9 +272,7 @@ class Student:
             raise self.fail(self.drop() or "the process ended") from None
         except TimeoutError:
             used_up = self.deadline == self.end
-            raise self.fail(
-                self.drop() or (USED_UP if used_up else f"ran over {self.job['timeout']:g} s")
-            ) from None
+            raise self.fail(self.drop() or (USED_UP if used_up else f"ran over {self.share:g} s")) from None
         except Malformed as error:
             raise self.fail(self.drop() or f"{NO_ANSWER}: {error}"[:200], NO_ANSWER) from None
         finally:
@@ -311,7 +310,7 @@ class Student:
                 if found is None:
                     if len(self.handles) >= MAX_HANDLES:
                         raise Malformed(f"more than {MAX_HANDLES} objects")
-                    made = Function if sort in ("function", "class") else Handle
+                    made = Handle if sort == "object" else Function
                     found = self.handles[number] = made.of(self, number, sort, words[:80])
                 return found
             if kind == "callback":

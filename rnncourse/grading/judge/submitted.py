@@ -77,7 +77,7 @@ def _parse(data: bytes) -> list[Raw]:
     try:
         notebook = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise Unreadable(str(error).splitlines()[0].split(":")[0][:80]) from None
+        raise Unreadable(broken(error)) from None
     if not isinstance(notebook, dict):
         raise Unreadable("no object in it")
     sheets = [notebook] if isinstance(notebook.get("cells"), list) else notebook.get("worksheets")
@@ -95,6 +95,16 @@ def _parse(data: bytes) -> list[Raw]:
             room -= sum(map(len, raw.attachments.values()))
             found.append(raw)
     return found
+
+
+def broken(error: Exception) -> str:
+    """Why a text is not JSON, in whole words and with the place; no word of it is a student's."""
+    if isinstance(error, json.JSONDecodeError):
+        said = error.msg.split(":")[0].removesuffix(" starting at").removesuffix(" at").lower()
+        return f"{said} in line {error.lineno}, column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 from byte {error.start} on"
+    return "nested too deep" if isinstance(error, RecursionError) else "numbers too long to read"
 
 
 def _raw(cell: dict, version, room: int) -> Raw | None:
