@@ -1,4 +1,5 @@
-"""Catalogues of mistakes, one module per lab: plausible wrong answers, each with the points that it must get."""
+"""Catalogues of answers, one module per lab: `mistakes`, plausible wrong ones, each with the points that it must get, and
+`variants` (tests/variants/), right ones that don't look like the reference, which must have full marks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +10,22 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A plausible wrong answer: the reference's cell `cell` with `changes` made in it, worth `score` in the whole lab.
+class Answer:
+    """Another answer than the reference's to one task: the reference's cell `cell` with `changes` made in it.
 
-    cell: grade_id of a solution cell. changes: (old, new) texts, applied one after the other; `old` stands in the cell once.
-    score: the points of a submission that has the reference's answers in all other cells.
+    cell: grade_id of a solution cell. changes: (old, new) texts, applied one after the other, where `old` stands in the cell
+    once; or the whole text of the cell.
     """
 
     name: str
     cell: str
-    changes: tuple[tuple[str, str], ...]
+    changes: tuple[tuple[str, str], ...] | str
+
+
+@dataclass(frozen=True)
+class Mistake(Answer):
+    """A plausible wrong answer. score: the points of a submission that has the reference's answers in all other cells."""
+
     score: float
 
 
@@ -32,21 +39,24 @@ def answers(word: str) -> dict[str, str]:
     }
 
 
-def submission(word: str, mistakes=()) -> nbformat.NotebookNode:
-    """The released lab as a student hands it in: every answer the reference's, with these mistakes made.
+def submission(word: str, changed=()) -> nbformat.NotebookNode:
+    """The released lab as a student hands it in: every answer the reference's, but for these.
 
     Raises:
-        ValueError: a mistake names no solution cell, or the text that it replaces is not there exactly once.
+        ValueError: an answer names no solution cell, or the text that it replaces is not there exactly once.
     """
     sources = answers(word)
-    for mistake in mistakes:
-        if mistake.cell not in sources:
-            raise ValueError(f"{mistake.name}: got cell {mistake.cell!r}, expected one of {', '.join(sources)}")
-        for old, new in mistake.changes:
-            count = sources[mistake.cell].count(old)
+    for answer in changed:
+        if answer.cell not in sources:
+            raise ValueError(f"{answer.name}: got cell {answer.cell!r}, expected one of {', '.join(sources)}")
+        if isinstance(answer.changes, str):
+            sources[answer.cell] = answer.changes.strip("\n")
+            continue
+        for old, new in answer.changes:
+            count = sources[answer.cell].count(old)
             if count != 1:
-                raise ValueError(f"{mistake.name}: {old!r} stands {count} times in {mistake.cell!r}, expected once")
-            sources[mistake.cell] = sources[mistake.cell].replace(old, new)
+                raise ValueError(f"{answer.name}: {old!r} stands {count} times in {answer.cell!r}, expected once")
+            sources[answer.cell] = sources[answer.cell].replace(old, new)
     notebook = nbformat.read(ROOT / "labs" / word / f"{word}.ipynb", as_version=4)
     for cell in solution_cells(notebook):
         cell.source = sources[cell.metadata.nbgrader.grade_id]
