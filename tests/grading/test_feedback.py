@@ -14,8 +14,9 @@ from rnncourse.grading.books.tasks import Task, advice, tasks_of
 from rnncourse.grading.books.tasks import Test as Cell
 from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.failure import parted, shortened
-from rnncourse.grading.judge.grade import HandedIn, grade
+from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.notebook import Lab
+from rnncourse.grading.judge.submitted import HandedIn
 from tests.grading.course import meta
 
 PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
