@@ -47,9 +47,10 @@ from rnncourse.grading.books.course import course_config, own_folders  # noqa: E
 from rnncourse.grading.books.report import grade_all  # noqa: E402
 from rnncourse.grading.books.state import state_of  # noqa: E402
 from rnncourse.grading.judge.engine import Engine, Worker  # noqa: E402
-from rnncourse.grading.judge.grade import HandedIn, grade  # noqa: E402
+from rnncourse.grading.judge.grade import grade  # noqa: E402
 from rnncourse.grading.judge.libraries import mentioned  # noqa: E402
 from rnncourse.grading.judge.notebook import Lab  # noqa: E402
+from rnncourse.grading.judge.submitted import HandedIn  # noqa: E402
 from tests.mistakes import submission  # noqa: E402
 from tests.mistakes.recurrence import MISTAKES  # noqa: E402
 
@@ -99,9 +100,8 @@ def warm(sizes: Iterable[int]) -> tuple[dict[str, float], list[float]]:
         folder = Path(name)
         Ours().prepare(folder, SOURCE, texts)
         config = course_config(folder, folder)
-        source = Path(config.CourseDirectory.source_directory)
-        notebook = source / LAB / f"{LAB}.ipynb"
-        engine = Engine(own_folders(folder, source), libraries=mentioned(notebook))
+        notebook = folder / "solutions" / LAB / f"{LAB}.ipynb"
+        engine = Engine(own_folders(folder), libraries=mentioned(notebook))
         with closing(engine):
             state = state_of(config, folder, folder, [LAB])
             tasks, seconds = state.to_do, {}

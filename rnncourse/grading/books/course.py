@@ -16,8 +16,8 @@ from pathlib import Path
 
 from traitlets.config import Config, LazyConfigValue, PyFileConfigLoader
 
-from rnncourse.grading.judge.grade import HandedIn
 from rnncourse.grading.judge.libraries import LIBRARIES
+from rnncourse.grading.judge.submitted import HandedIn
 
 STRUCTURE = os.path.join("{nbgrader_step}", "{student_id}", "{assignment_id}")  # nbgrader's own
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import nh3
-from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 
 from rnncourse.grading.books.collect import regular, text
@@ -102,6 +101,8 @@ def _anchor(heading: str) -> str:
 
 def _comment(words: str) -> str:
     """A person's comment as nbgrader's own feedback shows it: Markdown, formulas as written."""
+    from nbconvert.filters import markdown2html  # half a second that only a person's words are worth
+
     html = markdown2html(words)
     return nh3.clean(
         html, tags=_COMMENT_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"}

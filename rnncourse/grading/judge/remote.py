@@ -22,10 +22,10 @@ from rnncourse.grading.judge.errors import EXCEPTIONS, Errors
 from rnncourse.grading.judge.handle import Function, Handle
 from rnncourse.grading.judge.handover import Handover
 from rnncourse.grading.judge.licence import Licence
+from rnncourse.grading.judge.outcome import KEPT
 from rnncourse.grading.judge.source import parsed
 from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, encode
 
-KEPT = 2000  # characters of a message
 MAX_HANDLES, MAX_CALLS, MAX_DEPTH = (
     100_000,
     100_000,
