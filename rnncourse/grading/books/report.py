@@ -209,19 +209,19 @@ class Books:
             what: sum(mark[what] or 0.0 for mark in marks.values())
             for what in ("score", "late_penalty", "max_score")
         }
-        looks, notes, tasks = bool(problem), [problem], []
+        looks, notes, by_hand, tasks = bool(problem), [problem], [], []
         for name, notebook in graded.items():
-            run, waiting = notebook.metadata["rnncourse"], marks[name]["waiting"]
+            run, of = notebook.metadata["rnncourse"], "" if name == lab else f"{name}/"
             reasons = [run["problem"], *run.get("person", [])]
-            reasons += [f"{cell}: a person grades it" for cell in waiting]
             looks |= any(reasons)
-            of = "" if name == lab else f"{name}/"
+            by_hand += [f"{of}{cell}" for cell in marks[name]["waiting"]]
             notes += [f"{of}{said}" for said in (*reasons, *run.get("remarks", [])) if said]
             tasks += [one | {"name": of + one["name"]} for one in gradebook.tasks(notebook)]
+        notes += [f"a person grades {', '.join(by_hand)}"] if by_hand else []
         notes += {notebook.metadata["rnncourse"].get("aside", "") for notebook in graded.values()}
         result = Result(
             student, lab, max(0.0, total["score"] - total["late_penalty"]), total["max_score"],
-            not looks, "; ".join(filter(None, notes)), task.fingerprint if complete else "",
+            not looks and not by_hand, "; ".join(filter(None, notes)), task.fingerprint if complete else "",
             task.time, standings(self.gb.db.connection(), student, lab)[student, lab], task.rules,
             tasks,
         )  # fmt: skip
