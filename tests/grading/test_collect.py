@@ -135,7 +135,8 @@ def test_the_seed_covers_all_that_runs_and_is_one_for_both_commands(tmp_path):
         for name, data in files.items():
             (tmp_path / name).write_bytes(data)
         (tmp_path / "small.ipynb").write_bytes(notebook)
-        return seed_of(tmp_path, read(Submission("ada", "small", tmp_path), ["a", "b"]).handed_in)
+        contents = read(Submission("ada", "small", tmp_path), ["small"], ["a", "b"])
+        return seed_of(tmp_path, contents.notebooks["small"])
 
     seeds = [seed(), seed(a=b"1"), seed(a=b"2"), seed(a=b"", b=b"2"), seed(b"{ }"), seed(b"{ }\0b\0001\0002", b=b"")]
     assert len(set(seeds)) == len(seeds)
@@ -149,11 +150,11 @@ def test_no_number_of_files_hides_a_change_of_what_counts(tmp_path):
     (tmp_path / "z").mkdir()
 
     def changes(declared=("z/data.txt",)):
-        before = read(submission, declared).fingerprint()
+        before = read(submission, ["small"], declared).fingerprint()
         (tmp_path / "z/data.txt").write_text("1")
-        middle = read(submission, declared).fingerprint()
+        middle = read(submission, ["small"], declared).fingerprint()
         (tmp_path / "small.ipynb").write_text("2")
-        found = before != middle != read(submission, declared).fingerprint()
+        found = before != middle != read(submission, ["small"], declared).fingerprint()
         (tmp_path / "z/data.txt").unlink()
         (tmp_path / "small.ipynb").write_text("1")
         return found
@@ -161,12 +162,12 @@ def test_no_number_of_files_hides_a_change_of_what_counts(tmp_path):
     assert changes()
     with open(tmp_path / "a-big", "wb") as file:
         file.truncate(MAX_BYTES + 1)
-    assert changes() and "over 64 MiB" in read(submission, []).note
+    assert changes() and "over 64 MiB" in read(submission, ["small"], []).note
     (tmp_path / "a-big").unlink()
     for number in range(MAX_FILES):
         (tmp_path / f"a{number:04d}").mkdir()
-    assert changes() and "over 1000 files" in read(submission, []).note
-    assert read(submission, ["z/data.txt"]).beside == {}
+    assert changes() and "over 1000 files" in read(submission, ["small"], []).note
+    assert read(submission, ["small"], ["z/data.txt"]).beside == {}
 
 
 def test_a_tree_of_folders_is_not_walked_to_its_end(tmp_path, monkeypatch):
@@ -180,7 +181,7 @@ def test_a_tree_of_folders_is_not_walked_to_its_end(tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", watched)
-    read(Submission("ada", "small", tmp_path), [])
+    read(Submission("ada", "small", tmp_path), ["small"], [])
     assert len(looked) < MAX_FILES
 
 

@@ -27,7 +27,7 @@ ERRORS = [
 STEPS = [
     (state, "read"), (state, "read_result"), (Received, "of"), (Received, "stamp"), (report, "forget_result"),
     (gradebook, "reset"), (report, "read"), (report, "seed_of"), (report, "grade"), (gradebook, "save"),
-    (report, "write_folder"), (gradebook, "set_time"), (gradebook, "due"), (gradebook, "no_penalty"), (gradebook, "marks"),
+    (report, "write_folder"), (gradebook, "set_time"), (gradebook, "no_penalty"), (gradebook, "marks"),
     (report.feedback, "page"), (report, "standings"), (report, "write_result"),
 ]  # fmt: skip
 
@@ -46,12 +46,12 @@ NAMES = [f"{where.__name__.rpartition('.')[2]}.{name}" for where, name in STEPS]
 @pytest.mark.parametrize("number", range(len(STEPS)), ids=NAMES)
 def test_an_error_in_any_step_costs_one_submission(number, course, grade, monkeypatch):
     where, name = STEPS[number]
-    error, real, reset, bens = ERRORS[number % len(ERRORS)], getattr(where, name), gradebook.reset, set()
+    error, real, entries, bens = ERRORS[number % len(ERRORS)], getattr(where, name), gradebook.entries, set()
 
-    def watched(gb, lab, student, notebook, received):
-        entry = reset(gb, lab, student, notebook, received)
-        bens.update({entry} if student == "ben" else ())
-        return entry
+    def watched(gb, lab, student):
+        found = entries(gb, lab, student)
+        bens.update(found.values() if student == "ben" else ())
+        return found
 
     def raising(*arguments, **keywords):
         if any("ben" in repr(value) or (isinstance(value, str) and value in bens) for value in arguments):
@@ -63,7 +63,7 @@ def test_an_error_in_any_step_costs_one_submission(number, course, grade, monkey
     for student in ("ada", "ben", "eva"):
         course.hand_in(student, nb)
     with monkeypatch.context() as patch:
-        patch.setattr(gradebook, "reset", watched)
+        patch.setattr(gradebook, "entries", watched)
         patch.setattr(where, name, raising)
         status, results, _ = grade(course)
     assert status == 3
@@ -152,7 +152,7 @@ def test_a_folder_that_may_not_be_read_is_named_and_is_not_taken_for_gone(course
         locked.chmod(0)
         os.seteuid(65534)
         try:
-            found = state_of(config, course.folder, course.folder, ["small"])
+            found = state_of(config, course.folder, ["small"])
         finally:
             os.seteuid(0)
             locked.chmod(mode)

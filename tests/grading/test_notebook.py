@@ -74,8 +74,11 @@ def test_a_rebuilt_notebook_is_valid_and_does_not_tell_what_was_released():
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"{", "Expecting"), (b"\xff\xfe{\x00}\x00", "codec"), (b"[]", "no object"), (b"{}", "no cells"),
-        (b"[" * 100_000, "recursion"), (json.dumps({"cells": [{}] * (MAX_CELLS + 1)}).encode(), "cells"),
+        (b"{", "^expecting property name enclosed in double quotes in line 1, column 2$"), (b"[]", "no object"),
+        (b'{"cells":\n ["cut', "^unterminated string in line 2, column 3$"), (b"{}", "no cells"),
+        (b"\xff\xfe{\x00}\x00", "^not UTF-8 from byte 0 on$"), (b"[" * 100_000, "^nested too deep$"),
+        (b"[" + b"1" * 5000 + b"]", "^numbers too long to read$"),
+        (json.dumps({"cells": [{}] * (MAX_CELLS + 1)}).encode(), "cells"),
     ],
 )  # fmt: skip
 def test_bytes_that_are_no_notebook_are_refused_with_a_reason(data, why):

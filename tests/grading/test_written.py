@@ -200,11 +200,11 @@ def test_what_a_person_enters_in_the_formgrader_reaches_table_and_feedback_and_g
     assert results["answered"]["score"] == 9 + 4.5 + 1.5 and results["answered"]["graded"]
     assert results["below"]["score"] == 9 and "essay" not in results["below"]["note"]
     page = feedback(course, "answered")
-    assert "4.5 / 4" in page and "0.5 of it extra" in page and "On the <strong>task</strong>." in page
+    assert "4.5 of 4" in page and "0.5 of it extra" in page and "On the <strong>task</strong>." in page
     assert "Well <em>done</em>" in page and "<li><b>bold</b> point</li>" in page and "white-space: pre-line" in page
     assert "$a_b < c_d$" in html.unescape(page) and "done</em>,\nsecond line" in page
     assert "<script" not in page and 'href="javascript' not in page
-    assert "graded by a person" in feedback(course, "below") and "0 / 4" in feedback(course, "below")
+    assert "graded by a person" in feedback(course, "below") and "0 of 4" in feedback(course, "below")
     # … and back: what is withdrawn is gone
     formgrader(f"api/grade/{grades['answered'][0]['id']}", "PUT", manual_score=None, extra_credit=None)
     formgrader(f"api/comment/{grades['answered'][1]['id']}", "PUT", manual_comment=None)

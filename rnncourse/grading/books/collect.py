@@ -1,18 +1,23 @@
-"""Find what was handed in: `submitted/<student>/<lab>/`, read as it lies there, never followed out of it."""
+"""Find what was handed in: `submitted/<student>/<lab>/`, read as it lies there, never followed out of it.
+
+`submitted` is that folder, whatever the course calls it.
+"""
 
 import contextlib
 import errno
+import glob
 import hashlib
 import itertools
 import mimetypes
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnncourse.grading.judge.grade import HandedIn
 from rnncourse.grading.judge.picture import PICTURES, kind_of
+from rnncourse.grading.judge.submitted import HandedIn
 
 MAX_NOTEBOOK = 32 << 20
 MAX_FILES = 1000  # files and folders that lie beside the notebook, and the bytes of all that is read of them
@@ -34,30 +39,32 @@ class Submission:
     lab: str
     folder: Path
 
-    @property
-    def notebook(self) -> Path:
-        return self.folder / f"{self.lab}.ipynb"
-
 
 @dataclass(frozen=True)
 class Contents:
-    """What was handed in: what runs, what lies `beside` it for a person to see, and why that is not all."""
+    """What was handed in: the `notebooks` by name and the `files` that run, what lies `beside` them for a
+    person to see, and why that is not all.
+    """
 
-    handed_in: HandedIn
+    notebooks: dict[str, HandedIn]
+    files: dict[str, bytes]
     beside: dict[str, bytes]
     note: str
 
     def fingerprint(self) -> str:
         """SHA-256 over all of it: when it changes, what was graded is out of date."""
-        words = f"{self.handed_in.problem}\0{self.note}".encode(errors="surrogateescape")
-        digest = hashlib.sha256(hashlib.sha256(self.handed_in.notebook).digest() + words)
-        for name, data in sorted((self.beside | self.handed_in.files).items()):
+        digest = hashlib.sha256()
+        for one in self.notebooks.values():
+            digest.update(hashlib.sha256(one.notebook).digest())
+            digest.update(one.problem.encode(errors="surrogateescape"))
+        digest.update(f"\0{self.note}".encode())
+        for name, data in sorted((self.beside | self.files).items()):
             digest.update(f"\0{name}\0{len(data)}\0".encode(errors="surrogateescape") + data)
         return digest.hexdigest()
 
     def kept(self, given: dict[str, bytes]) -> dict[str, bytes]:
-        """The files that a person sees beside the graded notebook, by name; `given` are the lab's own."""
-        theirs = {harmless(name, data): data for name, data in (self.beside | self.handed_in.files).items()}
+        """The files that a person sees beside the graded notebooks, by name; `given` are the lab's own."""
+        theirs = {harmless(name, data): data for name, data in (self.beside | self.files).items()}
         taken = set(given) | {str(parent) for name in given for parent in Path(name).parents}
         apart = {
             name: data
@@ -67,28 +74,17 @@ class Contents:
         return apart | given
 
 
-def read(submission: Submission, declared: list[str]) -> Contents:
-    """Read a submission: first its notebook and the files that the lab has `declared`, then the others.
+def read(submission: Submission, notebooks: Iterable[str], declared: Iterable[str]) -> Contents:
+    """Read a submission: first the lab's `notebooks` and the files that it has `declared`, then the others.
 
     Where more of those lie there than `MAX_FILES` and `MAX_BYTES`, none of them is taken.
 
     Raises:
         OSError: what lies there can't be read.
     """
-    path, folder = submission.notebook, submission.folder
+    folder, notebooks = submission.folder, sorted(notebooks)
     os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))  # whether it can be looked into
-    data, problem = regular(path, MAX_NOTEBOOK), ""
-    if not os.path.lexists(path):
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in itertools.islice(entries, MAX_FILES)]
-        others = sorted(name for name in names if name != STAMP)[:3]
-        problem = f"{path.name} is missing" + f"; there is: {', '.join(others)}" * bool(others)
-    elif data is None:
-        size = path.lstat().st_size
-        too_big = stat.S_ISREG(path.lstat().st_mode) and size > MAX_NOTEBOOK
-        problem = f"{path.name} is not a regular file"
-        if too_big:
-            problem = f"{path.name} has {size >> 20} MiB, {MAX_NOTEBOOK >> 20} at most are read"
+    read = {name: _notebook(folder / f"{name}.ipynb", notebooks) for name in notebooks}
     found, room = {}, MAX_BYTES
     for name in declared:
         content = regular(folder / name, room) if _lies_in(folder, name) else None
@@ -96,9 +92,27 @@ def read(submission: Submission, declared: list[str]) -> Contents:
             found[name] = content
             room -= len(content)
     beside, note = _beside(folder, set(declared))
-    return Contents(
-        HandedIn(submission.student, submission.lab, path.name, data or b"", problem, found), beside, note
-    )
+    who = submission.student, submission.lab
+    handed_in = {
+        name: HandedIn(*who, f"{name}.ipynb", data, problem, found) for name, (data, problem) in read.items()
+    }
+    return Contents(handed_in, found, beside, note)
+
+
+def _notebook(path: Path, notebooks: Iterable[str]) -> tuple[bytes, str]:
+    """A notebook's bytes, or why there are none; `notebooks` are those that are looked for."""
+    data = regular(path, MAX_NOTEBOOK)
+    if not os.path.lexists(path):
+        with os.scandir(path.parent) as entries:
+            names = {entry.name for entry in itertools.islice(entries, MAX_FILES)}
+        others = sorted(names - {STAMP, *(f"{name}.ipynb" for name in notebooks)})[:3]
+        return b"", f"{path.name} is missing" + f"; there is: {', '.join(others)}" * bool(others)
+    if data is not None:
+        return data, ""
+    status = path.lstat()
+    if stat.S_ISREG(status.st_mode) and status.st_size > MAX_NOTEBOOK:
+        return b"", f"{path.name} has {status.st_size >> 20} MiB, {MAX_NOTEBOOK >> 20} at most are read"
+    return b"", f"{path.name} is not a regular file"
 
 
 def _lies_in(folder: Path, name: str) -> bool:
@@ -142,9 +156,9 @@ def harmless(name: str, data: bytes) -> str:
     return name if kind in _SHOWN or is_picture else f"{name}.txt"
 
 
-def submissions(course: Path, lab: str) -> list[Submission]:
-    """All hand-ins of a lab in a course folder, by student."""
-    folders = sorted((course / "submitted").glob(f"*/{lab}"))
+def submissions(submitted: Path, lab: str) -> list[Submission]:
+    """All hand-ins of a lab, by student."""
+    folders = sorted(submitted.glob(f"*/{glob.escape(lab)}"))
     return [
         Submission(folder.parent.name, lab, folder)
         for folder in folders
@@ -152,12 +166,12 @@ def submissions(course: Path, lab: str) -> list[Submission]:
     ]
 
 
-def is_gone(course: Path, student: str, lab: str) -> bool:
+def is_gone(submitted: Path, student: str, lab: str) -> bool:
     """Whether a hand-in is no longer there, which is more than that it can't be seen."""
     try:
-        os.lstat(course / "submitted" / student / lab)
+        os.lstat(submitted / student / lab)
     except (FileNotFoundError, NotADirectoryError):
-        return (course / "submitted").is_dir()
+        return submitted.is_dir()
     except OSError:
         pass
     return False
@@ -184,10 +198,10 @@ def regular(path: Path, limit: int) -> bytes | None:
         return file.read(limit)
 
 
-def strays(course: Path, labs: list[str]) -> list[str]:
-    """What lies in `submitted/` where no hand-in is looked for, and why."""
+def strays(submitted: Path, labs: list[str]) -> list[str]:
+    """What lies in `submitted` where no hand-in is looked for, and why."""
     found = []
-    for student in sorted((course / "submitted").glob("[!.]*")):
+    for student in sorted(submitted.glob("[!.]*")):
         try:
             paths = sorted(student.iterdir())
         except OSError as error:

@@ -6,16 +6,19 @@ It is one file without any script.
 import base64
 import re
 from pathlib import Path
+from urllib.parse import quote
 
-import jinja2
 import nh3
-from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 
 from rnncourse.grading.books.collect import regular, text
+from rnncourse.grading.books.rendered import code, markdown
+from rnncourse.grading.books.tasks import Answer, Task, advice, tasks_of
+from rnncourse.grading.books.template import TEMPLATE
 from rnncourse.grading.judge.picture import PICTURES, decoded, kind_of
 
 MAX_TAGS = 1000  # of a table: to clean ill-nested ones takes time and room that grow with their square
+MAX_COLOURED = 40_000  # characters of all that a student wrote
 MAX_PICTURES = 8 << 20  # bytes of the files beside the notebook that a page shows
 _TAGS = {
     "table", "thead", "tbody", "tr", "th", "td", "p", "b", "i", "em", "strong", "code", "pre", "ul", "ol",
@@ -41,60 +44,66 @@ _REFERENCE = re.compile(
 )
 
 
-def page(nb: NotebookNode, names: dict, folder: Path) -> str:
-    """The HTML of an autograded notebook whose cells hold their scores; `names` say whose it is, `folder`
-    holds the files beside it.
+def page(nb: NotebookNode, names: dict, folder: Path, home: bool = False) -> str:
+    """The HTML of an autograded notebook whose cells hold their scores; `names` say whose it is and, as
+    `book`, where the course's book is, `folder` holds the files beside it. At `home` nothing is final.
     """
-    tasks, answers = [], {}
-    for cell in nb.cells:
-        own, flags = cell.metadata.get("rnncourse", {}), cell.metadata.get("nbgrader", {})
-        kind = own.get("kind", "")
-        if flags.get("grade") or flags.get("task"):
-            tasks.append(_task(cell, own, flags))
-        if kind in ("solution", "manual") or own.get("added"):
-            answers[flags.get("grade_id") or f"added {len(answers) + 1}"] = cell
-    run = nb.metadata.get("rnncourse", {})
-    score, points = sum(t["score"] or 0 for t in tasks), sum(t["points"] for t in tasks)
-    files = _Files(folder)
-    return _TEMPLATE.render(
-        student=text(names["student"]), lab=text(names["assignment"]),
-        notebook=text(names["notebook"]), run=run, tasks=tasks, late=names.get("late_penalty") or 0,
-        score=names.get("score", score), max_score=names.get("max_score", points),
-        answers=[_answer(name, cell, files) for name, cell in answers.items()],
+    tasks, run, files = tasks_of(nb, home), nb.metadata.get("rnncourse", {}), _Files(folder)
+    lab, book = text(names["assignment"]), names.get("book", "").rstrip("/")
+    chapter = f"{book}/{quote(lab)}.html" if re.match("https?://", book) else ""
+    left = [MAX_COLOURED]
+    points = sum(task.points for task in tasks)
+    return TEMPLATE.render(
+        student=text(names["student"]), lab=lab, title=_title(nb) or lab, notebook=text(names["notebook"]),
+        run=run, home=home, chapter=chapter, late=names.get("late_penalty") or 0,
+        score=names.get("score", sum(task.score for task in tasks)),
+        max_score=names.get("max_score", points),
+        sure=points - sum(task.unknown for task in tasks),
+        tasks=[_task(task, files, chapter, left) for task in tasks],
+        numbers={answer.name: task.number for task in tasks for answer in task.answers},
+        advice=advice(tasks),
     )  # fmt: skip
 
 
-def _task(cell, own: dict, flags: dict) -> dict:
-    score, points = flags.get("score", own.get("score")), flags.get("points", 0)
-    about = next(
-        (
-            line.lstrip("# ").strip()
-            for line in cell.source.splitlines()
-            if line.startswith("#") and "###" not in line
-        ),
-        "",
+def _title(nb: NotebookNode) -> str:
+    """The notebook's own, if its first text has one."""
+    first = next((cell.source for cell in nb.cells if cell.cell_type == "markdown"), "")
+    found = re.match(r"# +(.+)", first)
+    return text(found[1]).strip("# `") if found else ""
+
+
+def _task(task: Task, files: "_Files", chapter: str, left: list[int]) -> dict:
+    """A task with its texts as HTML; `left` is how many characters may still be coloured."""
+    here = {test.at["cell"]: test.at["line"] for test in task.tests if test.at}
+    words = re.sub(
+        r"(In the chapter: *)[\"“]([^\"”]+)[\"”]",
+        lambda found: f"{found[1]}[{found[2]}]({chapter}#{_anchor(found[2])})" if chapter else found[0],
+        task.text,
     )
-    state = "passed" if score is not None and score >= points else "partly" if score else "not yet"
-    if flags.get("waits"):
-        state = "for a person to grade"
-    elif own.get("score") is None:
-        state = "graded by a person"
-    hidden, fault = own.get("where") == "hidden", own.get("fault", "")
-    said = own.get("message", "") if own.get("where") == "visible" and not fault else ""
+    pictures = {
+        name: f"data:{mime};base64,{''.join(data)}"
+        for name, kinds in (task.node.get("attachments", {}) if task.node else {}).items()
+        for mime, data in kinds.items()
+        if mime in (*PICTURES, "image/svg+xml")
+    }
     return {
-        "name": text(flags.get("grade_id", "")), "about": text(about) if cell.cell_type == "code" else "",
-        "score": score or 0, "points": points,
-        "extra": flags.get("extra_credit") or 0, "state": state, "hidden": hidden,
-        "said": text(said), "hint": text(own.get("hint", "")) if hidden else "", "fault": text(fault),
-        "comment": _comment(flags) if flags.get("task") else "",
+        "of": task, "text": markdown(words, pictures),
+        "tests": [(test, code(test.source)) for test in task.tests],
+        "answers": [_answer(answer, files, here.get(answer.name, 0), left) for answer in task.answers],
+        "comments": [_comment(words) for words in task.comments],
     }  # fmt: skip
 
 
-def _comment(flags: dict) -> str:
+def _anchor(heading: str) -> str:
+    """Of a heading in the built book."""
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+
+
+def _comment(words: str) -> str:
     """A person's comment as nbgrader's own feedback shows it: Markdown, formulas as written."""
-    if not flags.get("comment"):
-        return ""
-    html = markdown2html(text(flags["comment"]))
+    from nbconvert.filters import markdown2html  # half a second that only a person's words are worth
+
+    html = markdown2html(words)
     return nh3.clean(
         html, tags=_COMMENT_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"}
     ).strip()
@@ -121,7 +130,8 @@ class _Files:
         return found
 
 
-def _answer(name: str, cell, files: _Files) -> dict:
+def _answer(answer: Answer, files: _Files, here: int, left: list[int]) -> dict:
+    cell = answer.cell
     outputs = []
     for kinds in cell.get("attachments", {}).values():
         outputs += [
@@ -140,11 +150,10 @@ def _answer(name: str, cell, files: _Files) -> dict:
             outputs.append({"html": nh3.clean(output.data["text/html"], tags=_TAGS, attributes={})})
         else:
             outputs.append({"text": text(output.data.get("text/plain", ""))})
-    flags, fault = cell.metadata.get("nbgrader", {}), cell.metadata.get("rnncourse", {}).get("fault", "")
-    return {
-        "name": text(name), "source": text(cell.source), "outputs": outputs,
-        "fault": text(fault), "comment": _comment(flags),
-    }  # fmt: skip
+    source = text(cell.source)
+    left[0] -= len(source)
+    shown = code(source, here, coloured=cell.cell_type == "code" and left[0] > 0)
+    return {"of": answer, "source": shown, "outputs": outputs}
 
 
 def _picture(data: dict) -> str:
@@ -158,87 +167,3 @@ def _picture(data: dict) -> str:
 
 def _address(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-_ENVIRONMENT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-_TEMPLATE = _ENVIRONMENT.from_string("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none';
-  form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ lab }}: feedback for {{ student }}</title>
-<style>
-:root { color-scheme: light dark; --line: #8886; --soft: #8881; }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
-td.points { white-space: nowrap; } tbody th, td p { overflow-wrap: anywhere; }
-td p, td pre { min-width: 7rem; margin: 0 0 .3rem; } tbody th { min-width: 4.5rem; }
-@media (max-width: 40rem) { th, td { padding: .4rem .2rem; font-size: .8rem; } td pre { padding: .3rem; } }
-pre { background: var(--soft); padding: .6rem; overflow-x: auto;
-  white-space: pre-wrap; overflow-wrap: anywhere; }
-.comment > p { white-space: pre-line; overflow-wrap: anywhere; }
-.wide { overflow-x: auto; } .total { font-size: 1.2rem; } img { max-width: 100%; background: #fff; }
-dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<main>
-<h1>{{ lab }}: feedback for {{ student }}</h1>
-<p class="total"><strong>{{ "%g" % ([score - late, 0] | max) }} of {{ "%g" % max_score }} points</strong>
-{% if late %} ({{ "%g" % score }} less {{ "%g" % late }} for lateness){% endif %}</p>
-{% if run.problem %}
-<p>Your notebook could not be graded: {{ run.problem }}. A person will look at it.</p>
-{% else %}
-<h2>Tasks</h2>
-<table>
-<thead><tr><th scope="col">Test</th><th scope="col">Points</th>
-<th scope="col">Result</th><th scope="col">What to look at</th></tr></thead>
-<tbody>
-{% for t in tasks %}
-<tr>
-<th scope="row"><code>
-{%- for word in t.name.split("_") %}{{ "_" if not loop.first }}<wbr>{{ word }}{% endfor -%}
-</code></th>
-<td class="points">{{ "%g" % t.score }} / {{ "%g" % t.points }}
-{% if t.extra %}<br>{{ "%g" % t.extra }} of it extra{% endif %}</td>
-<td>{{ t.state }}</td>
-<td>
-{% if t.about %}<p>{{ t.about }}</p>{% endif %}
-{% if t.hidden %}<p>A hidden test did not pass. {{ t.hint }}</p>{% endif %}
-{% if t.fault %}<p>The grader says: {{ t.fault }}.</p>{% endif %}
-{% if t.said %}<pre>{{ t.said }}</pre>{% endif %}
-{% if t.comment %}<div class="comment"><p>Comment:</p>{{ t.comment | safe }}</div>{% endif %}
-</td>
-</tr>
-{% endfor %}
-</tbody>
-</table>
-<h2>Your answers as they ran</h2>
-{% for a in answers %}
-<h3><code>{{ a.name }}</code></h3>
-<pre tabindex="0">{{ a.source }}</pre>
-{% if a.fault %}<p>The grader says: {{ a.fault }}.</p>{% endif %}
-{% if a.comment %}<div class="comment"><p>Comment:</p>{{ a.comment | safe }}</div>{% endif %}
-{% for o in a.outputs %}
-{% if o.picture %}<img src="{{ o.picture }}" alt="output {{ loop.index }} of {{ a.name }}">
-{% elif o.html %}<div class="wide" tabindex="0">{{ o.html | safe }}</div>
-{% else %}<pre tabindex="0">{{ o.text }}</pre>
-{% endif %}
-{% endfor %}
-{% endfor %}
-{% endif %}
-<h2>Receipt</h2>
-<dl>
-<dt>Graded</dt><dd>{{ run.graded }}</dd>
-<dt>Your file {{ notebook }}.ipynb (SHA-256)</dt><dd><code>{{ run.sha256 }}</code></dd>
-<dt>Seed of the random tests</dt><dd><code>{{ run.seed }}</code></dd>
-</dl>
-</main>
-</body>
-</html>
-""")

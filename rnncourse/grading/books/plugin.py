@@ -7,57 +7,52 @@ in the gradebook what stands in the cells.
 """
 
 import atexit
-import os
 from pathlib import Path
 
-import nbformat
 from nbconvert.exporters import Exporter, NotebookExporter
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import BaseConverter
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
-from nbgrader.utils import find_all_files, parse_utc
-from traitlets import Bool, default
+from nbgrader.utils import parse_utc
+from traitlets import Bool, List, Unicode, default
 
 from rnncourse.grading.books import collect, feedback, gradebook
-from rnncourse.grading.books.course import declared, own_folders, seed_of
+from rnncourse.grading.books.copies import lab_of
+from rnncourse.grading.books.course import (
+    cell_time,
+    declared,
+    libraries,
+    notebooks,
+    own_folders,
+    seed_of,
+)
 from rnncourse.grading.books.received import Received
 from rnncourse.grading.books.writing import write_whole
 from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.grade import grade
-from rnncourse.grading.judge.notebook import Lab
 
 _workers: dict[tuple, Worker] = {}
 
 
-def worker(hidden: tuple[Path, ...], isolated: bool) -> Worker:
+def worker(hidden: tuple[Path, ...], isolated: bool, libraries: tuple[str, ...]) -> Worker:
     """The worker of this process, which stays warm for the next submission."""
-    key = hidden, isolated
+    key = hidden, isolated, libraries
     if key not in _workers:
-        engine = Engine(hidden, isolated)
+        engine = Engine(hidden, isolated, libraries=libraries)
         _workers[key] = Worker(engine)
         atexit.register(engine.close)
         atexit.register(_workers[key].close)  # before the engine
     return _workers[key]
 
 
-def lab_of(coursedir, gb: Gradebook, lab: str, notebook: str) -> Lab:
-    """The instructor's copy of a notebook.
-
-    Raises:
-        RuntimeError: it is not in the gradebook, or has changed since.
-    """
-    source = Path(coursedir.format_path(coursedir.source_directory, ".", lab))
-    cells = gradebook.stored(gb, lab, notebook)
-    given = {
-        os.path.relpath(path, source): Path(path).read_bytes()
-        for path in find_all_files(str(source), [*coursedir.ignore, "*.ipynb"])
-    }
-    return Lab(nbformat.read(source / f"{notebook}.ipynb", as_version=4), cells, given)
-
-
 def _source(coursedir, lab: str) -> Path:
-    return Path(coursedir.format_path(coursedir.source_directory, ".", lab), f"{lab}.ipynb")
+    return Path(coursedir.format_path(coursedir.source_directory, ".", lab))
+
+
+def _read(coursedir, submission: collect.Submission) -> collect.Contents:
+    source = _source(coursedir, submission.lab)
+    return collect.read(submission, notebooks(source), declared(source))
 
 
 class Grader(NotebookExporter):
@@ -68,6 +63,14 @@ class Grader(NotebookExporter):
     ).tag(config=True)
     timestamps = Bool(
         False, help="Whether timestamp.txt in a submission was written by whoever collected it."
+    ).tag(config=True)
+
+    libraries = List(
+        Unicode(), help="What labs use and is slow to import: it is imported once for all submissions."
+    ).tag(config=True)
+
+    book = Unicode(
+        "", help="The address of the course's built book, for links to its chapters in feedback."
     ).tag(config=True)
 
     def __init__(self, **keywords):
@@ -86,13 +89,14 @@ class Grader(NotebookExporter):
             raise RuntimeError("--no-execute would take the outputs in the submission for results")
         lab, student, notebook = names["assignment"], names["student"], names["notebook"]
         with Gradebook(coursedir.db_url, coursedir.course_id) as gb:
-            gradebook.reset(gb, lab, student, notebook, gb.find_submission(lab, student).timestamp)
-            copy = lab_of(coursedir, gb, lab, notebook)
-        timeout = self.config.Execute.get("timeout", 30) or 30
-        source = Path(coursedir.format_path(coursedir.source_directory, ".", "."))
-        root, engine = Path(coursedir.root), worker(own_folders(Path(coursedir.root), source), self.isolated)
-        contents = collect.read(collect.Submission(student, lab, Path(filename).parent), copy.files)
-        graded = grade(engine, copy, contents.handed_in, seed_of(root, contents.handed_in), timeout)
+            gradebook.reset(gb, lab, student, [notebook], gb.find_submission(lab, student).timestamp)
+            copies = lab_of(self.config, gb, lab, _source(coursedir, lab))
+        hidden = own_folders(coursedir.root, _source(coursedir, "."))
+        engine = worker(hidden, self.isolated, libraries(self.config)[0])
+        contents = _read(coursedir, collect.Submission(student, lab, Path(filename).parent))
+        handed_in = contents.notebooks[notebook]
+        seed = seed_of(Path(coursedir.root), handed_in)
+        graded = grade(engine, copies[notebook], handed_in, seed, cell_time(self.config))
         graded.notebook.metadata["rnncourse"]["aside"] = contents.note
         for reason in filter(None, [graded.problem, *graded.person]):
             self.log.error("%s: %s", filename, reason)
@@ -108,8 +112,7 @@ class Grader(NotebookExporter):
             return parse_utc((collect.regular(path / collect.STAMP, 1000) or b"").decode().strip() or None)
         submission = collect.Submission(path.parent.name, path.name, path)
         received = Received(Path(coursedir.root), self.timestamps)
-        files = collect.read(submission, declared(_source(coursedir, submission.lab)))
-        time = received.of(submission, files.fingerprint())
+        time = received.of(submission, _read(coursedir, submission).fingerprint())
         received.save()
         received.stamp(submission, time)
         return parse_utc(time or None)
@@ -124,8 +127,7 @@ class _SafeCopy(BaseConverter):
         source = Path(self._format_source(assignment_id, student_id))
         target = Path(self._format_dest(assignment_id, student_id))
         submission = collect.Submission(student_id, assignment_id, source)
-        contents = collect.read(submission, declared(_source(self.coursedir, assignment_id)))
-        for name, data in contents.kept({}).items():
+        for name, data in _read(self.coursedir, submission).kept({}).items():
             write_whole(target / name, data)
         if time := self.coursedir.get_existing_timestamp(str(source)):
             write_whole(target / collect.STAMP, f"{time} UTC\n")
@@ -162,8 +164,8 @@ class Marks(NbGraderPreprocessor):
     def preprocess(self, nb, resources):
         names = resources["nbgrader"]
         with Gradebook(names["db_url"]) as gb:
-            entry = gradebook.key_of(gb, names["assignment"], names["student"], names["notebook"])
-            names |= gradebook.marks(gb, entry, nb)
+            entries = gradebook.entries(gb, names["assignment"], names["student"])
+            names |= gradebook.marks(gb, entries[names["notebook"]], nb)
         return nb, resources
 
 
@@ -178,4 +180,5 @@ class FeedbackPage(Exporter):
 
     def from_notebook_node(self, nb, resources=None, **_):
         nb, resources = super().from_notebook_node(nb, resources)
-        return feedback.page(nb, resources["nbgrader"], Path(resources["metadata"]["path"])), resources
+        names = resources["nbgrader"] | {"book": self.config.Grader.get("book", "")}
+        return feedback.page(nb, names, Path(resources["metadata"]["path"])), resources

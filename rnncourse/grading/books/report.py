@@ -5,7 +5,8 @@ each.
 import functools
 import json
 import queue
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,24 +15,21 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import parse_utc
 from traitlets.config import Config
 
-from rnncourse.grading.books import feedback, gradebook
+from rnncourse.grading.books import feedback, gradebook, registered
 from rnncourse.grading.books.collect import STAMP, Contents, Submission, line, read
-from rnncourse.grading.books.course import seed_of
-from rnncourse.grading.books.plugin import lab_of
+from rnncourse.grading.books.copies import lab_of
+from rnncourse.grading.books.course import cell_time, folder, seed_of
 from rnncourse.grading.books.received import Received
-from rnncourse.grading.books.release import register
 from rnncourse.grading.books.result import Result, Task, failed, forget_result, standings, write_result
+from rnncourse.grading.books.tables import Gradebook
 from rnncourse.grading.books.writing import remove, write_folder, write_whole
 from rnncourse.grading.judge.engine import Engine, NoIsolation, Worker
 from rnncourse.grading.judge.grade import Graded, grade
 from rnncourse.grading.judge.notebook import Lab
 
+_UTC = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})? UTC")  # as it is written here and by nbgrader
 SECRET = "submission_secret.txt"  # by which nbgrader gives feedback to whoever handed in
 
 
@@ -51,34 +49,36 @@ def grade_all(
     refused: dict[str, Exception] = {}
     for name in sorted({task.submission.lab for task in to_do}):
         try:
-            register(config, name)
+            registered.ensure(config, name)
         except Exception as error:
             refused[name] = error
     crew = [Worker(engine) for _ in range(workers)]
     try:
         with _books(config) as books, ThreadPoolExecutor(workers) as pool:
-            timeout = config.Execute.get("timeout", 30)
-            labs: dict[str, Lab] = {}
+            timeout = cell_time(config)
+            labs: dict[str, dict[str, Lab]] = {}  # the notebooks of each by name
             for name in {task.submission.lab for task in to_do} - set(refused):
                 try:
-                    labs[name] = lab_of(books.coursedir, books.gb, name, name)
+                    labs[name] = lab_of(config, books.gb, name)
                 except Exception as error:
                     refused[name] = error
             idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
             for worker in crew:
                 idle.put(worker)
 
-            def one(submission: Submission) -> tuple[Contents, Graded]:
+            def one(submission: Submission) -> tuple[Contents, dict[str, Graded]]:
                 worker = idle.get()
                 try:
-                    lab = labs[submission.lab]
-                    contents = read(submission, lab.files)
-                    own = seed_of(books.root, contents.handed_in) if seed is None else seed
-                    return contents, grade(worker, lab, contents.handed_in, own, timeout)
+                    lab, graded = labs[submission.lab], {}
+                    contents = read(submission, lab, [name for copy in lab.values() for name in copy.files])
+                    for name, handed_in in contents.notebooks.items():
+                        own = seed_of(books.root, handed_in) if seed is None else seed
+                        graded[name] = grade(worker, lab[name], handed_in, own, timeout)
+                    return contents, graded
                 finally:
                     idle.put(worker)
 
-            running: dict[Future, tuple[Task, str]] = {}
+            running: dict[Future, Task] = {}
             waiting = iter(to_do)
             try:
                 while True:
@@ -88,23 +88,26 @@ def grade_all(
                             if task.submission.lab in refused:
                                 raise refused[task.submission.lab]
                             received.stamp(task.submission, task.time)
-                            entry = books.begin(task)
+                            books.begin(task, labs[task.submission.lab])
                         except Exception as error:
                             yield books.failed(task, error)
                         else:
-                            running[pool.submit(one, task.submission)] = task, entry
+                            running[pool.submit(one, task.submission)] = task
                     if not running:
                         break
                     for job in wait(running, return_when=FIRST_COMPLETED).done:
-                        task, entry = running.pop(job)
+                        task = running.pop(job)
                         try:
-                            result = books.enter(task, entry, *job.result(), labs[task.submission.lab].given)
+                            given = next(iter(labs[task.submission.lab].values())).given
+                            result = books.enter(task, *job.result(), given)
                         except NoIsolation:
                             raise
                         except Exception as error:
                             result = books.failed(task, error)
                         yield result
             finally:
+                for worker in crew if running else ():  # something ended this
+                    worker.end()
                 pool.shutdown(cancel_futures=True)
     finally:
         for worker in crew:
@@ -121,9 +124,12 @@ def publish_again(config: Config, old: list[Task], received: Received) -> Iterat
             submission = task.submission
             try:
                 received.stamp(submission, task.time)
-                entry = gradebook.key_of(books.gb, submission.lab, submission.student, submission.lab)
-                path = books.folder("autograded", submission) / f"{submission.lab}.ipynb"
-                result = books.publish(task, entry, nbformat.read(path, as_version=4))
+                names = sorted(gradebook.entries(books.gb, submission.lab, submission.student))
+                place = books.folder("autograded", submission)
+                graded = {name: nbformat.read(place / f"{name}.ipynb", as_version=4) for name in names}
+                if not all("rnncourse" in notebook.metadata for notebook in graded.values()):
+                    raise RuntimeError("nbgrader itself has graded it since: the next run grades it again")
+                result = books.publish(task, graded)
             except Exception as error:
                 result = books.failed(task, error)
             yield result
@@ -133,17 +139,16 @@ def withdraw(config: Config, gone: list[Submission]) -> None:
     """Take back what came of submissions that are there no more; what a person entered for them stays."""
     with _books(config) as books:
         for submission in gone:
-            gradebook.withdraw(books.gb, submission.lab, submission.student, submission.lab)
+            gradebook.withdraw(books.gb, submission.lab, submission.student)
             remove(books.folder("autograded", submission))
             remove(books.folder("feedback", submission))
-            forget_result(books.root, submission.student, submission.lab)
+            forget_result(books.autograded, submission.student, submission.lab)
 
 
 @contextmanager
 def _books(config: Config):
-    coursedir = CourseDirectory(config=config)
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gb:
-        yield Books(config, coursedir, gb)
+    with Gradebook(config.CourseDirectory.db_url) as gb:
+        yield Books(config, gb)
 
 
 @dataclass
@@ -151,80 +156,111 @@ class Books:
     """A course's gradebook and the folders of what was graded."""
 
     config: Config
-    coursedir: CourseDirectory
     gb: Gradebook
 
     @property
     def root(self) -> Path:
-        return Path(self.coursedir.root)
+        return Path(self.config.CourseDirectory.root)
+
+    @property
+    def autograded(self) -> Path:
+        return folder(self.config, "autograded")
 
     def folder(self, name: str, of: Submission) -> Path:
         """A submission's own in `autograded` or in `feedback`."""
-        return Path(
-            self.coursedir.format_path(getattr(self.coursedir, f"{name}_directory"), of.student, of.lab)
-        )
+        return folder(self.config, name) / of.student / of.lab
 
-    def begin(self, task: Task) -> str:
-        """Nothing is left that an earlier run gave; the key of the submission in the gradebook."""
-        submission = task.submission
-        forget_result(self.root, submission.student, submission.lab)
-        time, _ = _parsed(task.time)
-        return gradebook.reset(self.gb, submission.lab, submission.student, submission.lab, time)
+    def begin(self, task: Task, notebooks: Iterable[str]) -> None:
+        """Nothing is left that an earlier run gave."""
+        student, lab = task.submission.student, task.submission.lab
+        forget_result(self.autograded, student, lab)
+        gradebook.reset(self.gb, lab, student, notebooks, _parsed(task.time)[0])
 
     def enter(
-        self, task: Task, entry: str, contents: Contents, graded: Graded, given: dict[str, bytes]
+        self, task: Task, contents: Contents, graded: dict[str, Graded], given: dict[str, bytes]
     ) -> Result:
-        """Write down what a run gave; `given` are the lab's own files."""
-        submission = task.submission
-        gradebook.save(self.gb, entry, graded.cells)
-        graded.notebook.metadata["rnncourse"]["aside"] = contents.note
-        notebook = json.dumps(graded.notebook, ensure_ascii=False) + "\n"
-        files = contents.kept(given) | {f"{submission.lab}.ipynb": notebook}
+        """Write down what the runs of a submission's notebooks gave; `given` are the lab's own files."""
+        submission, files = task.submission, contents.kept(given)
+        entries = gradebook.entries(self.gb, submission.lab, submission.student)
+        for name, one in graded.items():
+            gradebook.save(self.gb, entries[name], one.cells)
+            one.notebook.metadata["rnncourse"]["aside"] = contents.note
+            files[f"{name}.ipynb"] = json.dumps(one.notebook, ensure_ascii=False) + "\n"
         write_folder(self.folder("autograded", submission), files)
-        return self.publish(task, entry, graded.notebook, graded.complete)
+        complete = all(one.complete for one in graded.values())
+        return self.publish(task, {name: one.notebook for name, one in graded.items()}, complete)
 
-    def publish(self, task: Task, entry: str, notebook: NotebookNode, complete: bool = True) -> Result:
-        """Write the student's page, and the result for the table, by what files, gradebook and configuration
-        say now; what isn't `complete` the next run tries again.
+    def publish(self, task: Task, graded: dict[str, NotebookNode], complete: bool = True) -> Result:
+        """Write the student's pages, and the result for the table, by what files, gradebook and
+        configuration say now; what isn't `complete` the next run tries again.
         """
         student, lab = task.submission.student, task.submission.lab
         time, problem = _parsed(task.time)
-        gradebook.set_time(self.gb, lab, student, time)
-        names = {"student": student, "assignment": lab, "notebook": lab, "db_url": self.coursedir.db_url}
-        due = gradebook.due(self.gb, entry)
-        if not due:
-            gradebook.no_penalty(self.gb, entry)
-        self.gb.db.commit()  # once, for each waits for the disk
-        if due:
-            AssignLatePenalties(config=self.config).preprocess(notebook, {"nbgrader": names})
-        names |= gradebook.marks(self.gb, entry, notebook)
+        marks = self._marks(task.submission, graded, time)
         kept, pages = (self.folder(name, task.submission) for name in ("autograded", "feedback"))
         stamp = {STAMP: f"{time} UTC\n"} if time else {}
         for name, words in stamp.items():
             write_whole(kept / name, words)
         if (kept / SECRET).is_file():
             stamp[SECRET] = (kept / SECRET).read_bytes()
-        write_folder(pages, {f"{lab}.html": feedback.page(notebook, names, kept), **stamp})
-        run, waiting = notebook.metadata["rnncourse"], names["waiting"]
-        notes = [run["problem"], problem, *run.get("person", [])]
-        looks = any(notes) or bool(waiting)
-        notes += [f"{name}: a person grades it" for name in waiting]
-        notes += [run.get("note", ""), run.get("aside", "")]
-        standing = standings(self.gb.db.connection(), student, lab)[student, lab]
+        told = {f"{name}.html": feedback.page(graded[name], marks[name], kept) for name in graded}
+        write_folder(pages, told | stamp)
+        total = {
+            what: sum(mark[what] or 0.0 for mark in marks.values())
+            for what in ("score", "late_penalty", "max_score")
+        }
+        looks, notes, tasks = bool(problem), [problem], []
+        for name, notebook in graded.items():
+            run, waiting = notebook.metadata["rnncourse"], marks[name]["waiting"]
+            reasons = [run["problem"], *run.get("person", [])]
+            reasons += [f"{cell}: a person grades it" for cell in waiting]
+            looks |= any(reasons)
+            of = "" if name == lab else f"{name}/"
+            notes += [f"{of}{said}" for said in (*reasons, *run.get("remarks", [])) if said]
+            tasks += [one | {"name": of + one["name"]} for one in gradebook.tasks(notebook)]
+        notes += {notebook.metadata["rnncourse"].get("aside", "") for notebook in graded.values()}
         result = Result(
-            student, lab, max(0.0, names["score"] - (names["late_penalty"] or 0.0)), names["max_score"],
-            not looks, ", ".join(filter(None, notes)), task.fingerprint if complete else "",
-            task.time, standing, task.rules,
+            student, lab, max(0.0, total["score"] - total["late_penalty"]), total["max_score"],
+            not looks, "; ".join(filter(None, notes)), task.fingerprint if complete else "",
+            task.time, standings(self.gb.db.connection(), student, lab)[student, lab], task.rules,
+            tasks,
         )  # fmt: skip
-        write_result(self.root, result)
+        write_result(self.autograded, result)
         return result
+
+    def _marks(
+        self, of: Submission, graded: dict[str, NotebookNode], time: datetime | None
+    ) -> dict[str, dict]:
+        """Enter what lateness costs, and write each notebook's marks into it; see `gradebook.marks`."""
+        entries = gradebook.entries(self.gb, of.lab, of.student)
+        names = {"student": of.student, "assignment": of.lab, "db_url": self.config.CourseDirectory.db_url}
+        names["book"] = self.config.Grader.get("book", "")
+        due = gradebook.due(self.gb, of.lab)
+        gradebook.set_time(self.gb, of.lab, of.student, time)
+        for name in graded if not due else ():
+            gradebook.no_penalty(self.gb, entries[name])
+        self.gb.db.commit()  # once, for each waits for the disk
+        if due:
+            self._penalise(graded, names)
+        return {
+            name: names | {"notebook": name} | gradebook.marks(self.gb, entries[name], notebook)
+            for name, notebook in graded.items()
+        }
+
+    def _penalise(self, graded: dict[str, NotebookNode], names: dict) -> None:
+        """Enter what lateness costs, as nbgrader's plug-in says."""
+        from nbgrader.preprocessors import AssignLatePenalties
+
+        for name, notebook in graded.items():
+            resources = {"nbgrader": names | {"notebook": name}}
+            AssignLatePenalties(config=self.config).preprocess(notebook, resources)
 
     def failed(self, task: Task, error: Exception) -> Result:
         """What was begun is given up, and the next run tries again."""
         with suppress(Exception):
             self.gb.db.rollback()
         with suppress(Exception):
-            forget_result(self.root, task.submission.student, task.submission.lab)
+            forget_result(self.autograded, task.submission.student, task.submission.lab)
         return failed(task.submission.student, task.submission.lab, error)
 
 
@@ -232,6 +268,10 @@ class Books:
 def _parsed(time: str) -> tuple[datetime | None, str]:
     """The time of a hand-in as nbgrader reads it, or why a person must look."""
     try:
-        return parse_utc(time) if time else None, ""
+        if not time or _UTC.fullmatch(time):
+            return datetime.fromisoformat(time.removesuffix(" UTC")) if time else None, ""
+        from nbgrader.utils import parse_utc  # which knows all other forms
+
+        return parse_utc(time), ""
     except Exception:  # dateutil has several for what is no time
         return None, f"{STAMP} is no time that can be read: {line(time)[:60]!r}"

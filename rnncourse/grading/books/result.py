@@ -1,5 +1,6 @@
 """What is kept of a graded submission beside nbgrader's books, so that the next run knows what is new."""
 
+import glob
 import hashlib
 import json
 import sqlite3
@@ -18,7 +19,8 @@ from rnncourse.grading.books.writing import write_whole
 class Result:
     """What a submission was given, and for what: `fingerprint` covers the student's and the lab's files, and
     how long a cell may run; `time` is the line that says when it was handed in, `standing` what the
-    gradebook said, and `rules` the course's configuration.
+    gradebook said, and `rules` the course's configuration; `tasks` are name, score and max_score of each
+    graded cell, or None in a file of before there were any.
     """
 
     student: str
@@ -31,6 +33,7 @@ class Result:
     time: str = ""
     standing: str = ""
     rules: str = ""
+    tasks: list[dict] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,27 +61,27 @@ def reason(error: Exception) -> str:
     return said if said and type(error) in (RuntimeError, ValueError) else f"{type(error).__name__}: {said}"
 
 
-def read_result(course, submission: Submission) -> Result | None:
+def read_result(autograded: Path, submission: Submission) -> Result | None:
     """The stored result of a submission, or None where it was never graded, or its file is damaged."""
     try:
-        return Result(**json.loads(_file(course, submission.student, submission.lab).read_bytes()))
+        return Result(**json.loads(_file(autograded, submission.student, submission.lab).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def forget_result(course, student: str, lab: str) -> None:
+def forget_result(autograded: Path, student: str, lab: str) -> None:
     """From here on it counts as never graded."""
-    _file(course, student, lab).unlink(missing_ok=True)
+    _file(autograded, student, lab).unlink(missing_ok=True)
 
 
-def write_result(course, result: Result) -> None:
+def write_result(autograded: Path, result: Result) -> None:
     """Store it."""
-    write_whole(_file(course, result.student, result.lab), json.dumps(asdict(result), indent=1) + "\n")
+    write_whole(_file(autograded, result.student, result.lab), json.dumps(asdict(result), indent=1) + "\n")
 
 
-def students_with_result(course, lab: str) -> list[str]:
+def students_with_result(autograded: Path, lab: str) -> list[str]:
     """Whoever has a stored result of a lab, handed in still or not."""
-    return sorted(path.parent.name for path in Path(course, "autograded").glob(f"*/{lab}.json"))
+    return sorted(path.parent.name for path in autograded.glob(f"*/{glob.escape(lab)}.json"))
 
 
 def read_standings(config: Config) -> dict[tuple[str, str], str]:
@@ -91,7 +94,7 @@ def read_standings(config: Config) -> dict[tuple[str, str], str]:
 
 
 def standings(connection, student: str | None = None, lab: str | None = None) -> dict[tuple[str, str], str]:
-    """A digest of all that the gradebook says of each student's lab: dates, extension and penalty, the
+    """A digest of all that the gradebook says of each student's lab: dates, extension and penalties, the
     points of each cell and their maximum, a person's and ours, and comments.
 
     nbgrader itself takes a second to import; this asks its tables.
@@ -110,11 +113,11 @@ def standings(connection, student: str | None = None, lab: str | None = None) ->
 
 _STANDING = [
     text(f"""
-SELECT s.student_id, a.name, {columns}
+SELECT s.student_id, a.name, b.name, {columns}
 FROM submitted_assignment s JOIN assignment a ON s.assignment_id = a.id
-JOIN submitted_notebook n ON n.assignment_id = s.id {tables}
+JOIN submitted_notebook n ON n.assignment_id = s.id JOIN notebook b ON n.notebook_id = b.id {tables}
 WHERE (:student IS NULL OR s.student_id = :student) AND (:lab IS NULL OR a.name = :lab)
-ORDER BY s.student_id, a.name{order}
+ORDER BY s.student_id, a.name, b.name{order}
 """)
     for columns, tables, order in (
         ("s.timestamp, a.duedate, s.extension, n.late_submission_penalty", "", ""),
@@ -128,5 +131,5 @@ ORDER BY s.student_id, a.name{order}
 ]  # fmt: skip
 
 
-def _file(course, student: str, lab: str) -> Path:
-    return Path(course, "autograded", student, f"{lab}.json")
+def _file(autograded: Path, student: str, lab: str) -> Path:
+    return autograded / student / f"{lab}.json"

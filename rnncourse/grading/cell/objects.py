@@ -169,7 +169,9 @@ def _stripped(kind: type, value):
 def _sort(value) -> str:
     if isinstance(value, type):
         return "exception" if issubclass(value, Exception) else "class"
-    return "function" if callable(value) else "object"
+    if inspect.isroutine(value):
+        return "function"
+    return "callable" if callable(value) else "object"
 
 
 def _name(value) -> str:

@@ -55,6 +55,7 @@ class Child:
         self.wire, self.shell = wire, make_shell()
         self.objects = Objects(self.shell.user_ns, self.call_back)
         self.number = 0  # of the request in hand
+        self.runs, self.cells = 0, {}  # cells that ran, and which of them has the code of a file's name
         self.room = {"stdout": KEPT_TEXT, "stderr": KEPT_TEXT}
         self.thrown: dict[int, BaseException] = {}  # by the test's own functions, by its key
         self.warned: list | None = None  # what a function warns of while a test calls it
@@ -113,6 +114,9 @@ class Child:
             self.shell.run_cell(source, store_history=True)
         finally:
             forbid.active = True
+            self.runs += 1
+            for file in getattr(self.shell.compile, "_filename_map", {}):
+                self.cells.setdefault(file, self.runs)
         if not is_theirs:
             self.objects.learn(before)
         outputs, found = kept[:KEPT_OUTPUTS] + self.printed(), self.shell.user_ns
@@ -244,10 +248,10 @@ class Child:
 
     def raised(self, error: BaseException) -> tuple:
         """What is to be said of an error: its class, words, line, itself, its arguments, and whose it is."""
-        numbers, at = getattr(self.shell.compile, "_filename_map", {}), []
+        at = []
         for frame, line in traceback.walk_tb(error.__traceback__):
-            if frame.f_code.co_filename in numbers:
-                at = [int(numbers[frame.f_code.co_filename]), int(line)]
+            if frame.f_code.co_filename in self.cells:
+                at = [self.cells[frame.f_code.co_filename], int(line)]
         key = next((key for key, thrown in self.thrown.items() if thrown is error), None)
         arguments = tuple(item for item in error.args[:10] if type(item) in _ATOMS)
         is_plain = arguments == error.args and len(encode(arguments)) < 4000

@@ -17,8 +17,9 @@ class Folder:
         self.seeded: set[str] = set()  # libraries whose numbers a test has seeded itself
         self.guarded: set[str] = set()  # files of the student's: data
 
-    def look(self) -> None:
-        """From here on, in this process."""
+    def look(self, importer) -> None:
+        """From here on, in this process; `importer` is told what nothing may import."""
+        self.importer = importer
         if self.is_looking:
             return
         self.is_looking = True
@@ -35,6 +36,7 @@ class Folder:
     def guard(self, name: str) -> None:
         """A file of the student's is in the folder: nothing is unpickled or run from here on."""
         self.guarded.add(name)
+        self.importer.add(name)
 
     def _noting(self, library: str, function):
         def seed(*arguments, **keywords):

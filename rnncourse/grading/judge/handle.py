@@ -18,6 +18,7 @@ NO_OBJECT = "an object came where the lab's own answer gives a plain value, or i
 _BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift", "divmod")
 _BITS = ("and", "or", "xor")
 _UNARY = ("neg", "pos", "abs", "invert")
+NAMED = ("function", "class")  # sorts of objects that are what they are by their name
 _VALUES = (*values.TYPES.values(), np.generic)
 
 
@@ -141,15 +142,13 @@ class Handle:
         return self._read("round", *digits)
 
     def __hash__(self):
-        return hash(self._number) if self._sort != "object" else self._kind_of("hash", (int,))
+        return hash(self._number) if self._sort in NAMED else self._kind_of("hash", (int,))
 
     def __str__(self):
         return self._kind_of("str", (str,))
 
     def __repr__(self):
-        return (
-            f"<{self._named} of the student's>" if self._sort != "object" else self._kind_of("repr", (str,))
-        )
+        return f"<{self._named} of the student's>" if self._sort in NAMED else self._kind_of("repr", (str,))
 
     def __format__(self, form):
         return self._kind_of("format", (str,), form)
@@ -188,7 +187,8 @@ class Handle:
             raise self._student.fail(f"{NO_OBJECT} ({operation})", NO_OBJECT)
 
     def _do(self, operation: str, *arguments):
-        self._must(operation)
+        kinds = ["object" if type(one) in (Handle, Function) else "value" for one in arguments]
+        self._must(f"{operation} {' '.join(kinds)}")
         return self._student.do(operation, *arguments)
 
     def __setattr__(self, name, value):
@@ -229,7 +229,7 @@ class Handle:
                 f"an object of the student's (a {self._type}) equals no value, whatever it says of itself"
             )
             return operation == "ne"
-        if "object" not in (self._sort, other._sort):
+        if self._sort in NAMED and other._sort in NAMED:
             return (self._number == other._number) is (operation == "eq")
         return self._do(operation, self, other)
 
@@ -250,7 +250,7 @@ class Function(Handle):
         return self._named if self._named in self._student.stubs else self.__getattr__("__name__")
 
     def __bool__(self):
-        return True if self._sort != "object" else super().__bool__()
+        return True if self._sort in NAMED else super().__bool__()
 
 
 def _ordered(operation: str):
@@ -258,7 +258,7 @@ def _ordered(operation: str):
         if (
             not isinstance(other, Handle)
             and type(other) in _VALUES
-            and not self._student.licence.allows(operation)
+            and not self._student.licence.allows(f"{operation} object value")
         ):
             raise TypeError(
                 f"an object of the student's (a {self._type}) has no order with a {type(other).__name__}"

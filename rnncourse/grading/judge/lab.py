@@ -12,6 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.source import parsed
 
 
@@ -44,6 +45,12 @@ class Importer:
         for path in finders:  # which remember what a folder held
             del sys.path_importer_cache[path]
 
+    def add(self, file: str) -> None:
+        """Another file of the student's has come into the folder."""
+        self.theirs.add(file)
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+
     def find_spec(self, name, path=None, target=None):
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec and spec.origin and self.is_theirs(spec.origin):
@@ -51,7 +58,8 @@ class Importer:
 
     def is_theirs(self, path: str) -> bool:
         path, folder = Path(path).resolve(), Path.cwd()
-        return path.is_relative_to(folder) and str(path.relative_to(folder)) in self.theirs
+        own = self.theirs | FOLDER.guarded
+        return path.is_relative_to(folder) and str(path.relative_to(folder)) in own
 
 
 def _since(table: dict, last: str | None) -> list[str]:

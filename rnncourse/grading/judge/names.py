@@ -29,10 +29,9 @@ class Main(types.ModuleType):
         self.__dict__["names"] = names
 
     def __getattr__(self, name):
-        try:
-            return self.names[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        if name.startswith("__") or name not in self.names:  # libraries look for __file__ and the like
+            raise AttributeError(name)
+        return self.names[name]
 
     def __setattr__(self, name, value):
         self.names[name] = value

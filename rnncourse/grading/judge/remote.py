@@ -22,10 +22,10 @@ from rnncourse.grading.judge.errors import EXCEPTIONS, Errors
 from rnncourse.grading.judge.handle import Function, Handle
 from rnncourse.grading.judge.handover import Handover
 from rnncourse.grading.judge.licence import Licence
+from rnncourse.grading.judge.outcome import KEPT
 from rnncourse.grading.judge.source import parsed
 from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, encode
 
-KEPT = 2000  # characters of a message
 MAX_HANDLES, MAX_CALLS, MAX_DEPTH = (
     100_000,
     100_000,
@@ -270,10 +270,8 @@ class Student:
         except Gone:
             raise self.fail(self.drop() or "the process ended") from None
         except TimeoutError:
-            used_up = self.deadline == self.end
-            raise self.fail(
-                self.drop() or (USED_UP if used_up else f"ran over {self.job['timeout']:g} s")
-            ) from None
+            why = USED_UP if self.deadline == self.end else f"ran over {self.job['timeout']:g} s"
+            raise self.fail(self.drop() or why) from None
         except Malformed as error:
             raise self.fail(self.drop() or f"{NO_ANSWER}: {error}"[:200], NO_ANSWER) from None
         finally:
@@ -311,7 +309,7 @@ class Student:
                 if found is None:
                     if len(self.handles) >= MAX_HANDLES:
                         raise Malformed(f"more than {MAX_HANDLES} objects")
-                    made = Function if sort in ("function", "class") else Handle
+                    made = Handle if sort == "object" else Function
                     found = self.handles[number] = made.of(self, number, sort, words[:80])
                 return found
             if kind == "callback":

@@ -29,12 +29,12 @@ import numpy as np
 from rnncourse.grading.cell.sandbox import Keeper
 from rnncourse.grading.judge.cells import bound_by, compiled, imports_of, statements, uses
 from rnncourse.grading.judge.clock import clock, over_time
-from rnncourse.grading.judge.failure import BEGIN, hidden_lines, hint_of, line_of, message_of, without_hidden
+from rnncourse.grading.judge.failure import hidden_lines, hint_of, line_of, message_of, without_hidden
 from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.handle import Function, Handle
 from rnncourse.grading.judge.lab import Importer
 from rnncourse.grading.judge.names import Lost, Main, Names, source_of
-from rnncourse.grading.judge.outcome import Outcome
+from rnncourse.grading.judge.outcome import BEGIN, Outcome
 from rnncourse.grading.judge.outputs import clean
 from rnncourse.grading.judge.reference import Reference
 from rnncourse.grading.judge.refused import refused
@@ -107,7 +107,7 @@ def once(job: dict, keeper: Keeper, emit, stage, slow: dict[str, int]) -> set[st
         return clock(min(job["timeout"], student.end - time.monotonic()))
 
     with _folder(job), importer:
-        FOLDER.look()
+        FOLDER.look(importer)
         sys.modules["__main__"], inspect.getsource = Main(names), source_of
         student.handover.know_files()
         for index, cell in enumerate(job["cells"][: last + 1]):
@@ -234,7 +234,7 @@ def test(index: int, cell: dict, names: Names, student: Student, failed: dict[st
     return Outcome(
         index, fault=student.public, score=0.0, person=person and f"{cell['id']}: {person}",
         where="hidden" if line in hidden else "visible",
-        message=message, hint=hint_of(tree, line), kind=kind, at=_at(error),
+        message=message, hint=hint_of(tree, line, error, source), kind=kind, at=_at(error),
     )  # fmt: skip
 
 
