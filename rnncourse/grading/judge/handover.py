@@ -141,6 +141,8 @@ class Handover:
             if value._forks != self.student.forks:
                 raise NotPlain("an object of a process that is gone")
             return ["object", value._number]
+        if kind is np.ma.MaskedArray:
+            return ["masked", np.ma.getdata(value), np.ma.getmaskarray(value)]
         if (
             isinstance(value, types.FunctionType)
             and value.__code__.co_filename == "<lab>"
