@@ -1,10 +1,10 @@
 """Every lab: what students receive, and what each answer scores, graded by nbgrader as an instructor would."""
 
+import ast
 import importlib
 import itertools
 import json
 import os
-import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -187,7 +187,8 @@ def test_a_function_that_a_task_calls_stands_in_its_metadata_and_in_its_text(wor
     cells = graded_cells(ROOT / "solutions" / word / f"{word}.ipynb")
     earlier = []
     for task in tasks(word):
-        called = [name for name in earlier if re.search(rf"\b{name}\(", task.solution.source)]
+        names = {node.id for node in ast.walk(ast.parse(task.solution.source)) if isinstance(node, ast.Name)}
+        called = [name for name in earlier if name in names]
         for test in task.tests:
             used = cells[test.id].metadata.get("rnncourse", {}).get("uses", [])
             assert set(called) <= set(used) <= set(earlier), f"{test.id} calls {called} and names {used}"
