@@ -43,13 +43,14 @@ from graders.commands import Ours, Stock, peers  # noqa: E402
 from graders.load import Watch, floor, spent  # noqa: E402
 
 from rnncourse.cost import processor  # noqa: E402
+from rnncourse.grading.books.copies import lab_of  # noqa: E402
 from rnncourse.grading.books.course import course_config, own_folders  # noqa: E402
 from rnncourse.grading.books.report import grade_all  # noqa: E402
 from rnncourse.grading.books.state import state_of  # noqa: E402
+from rnncourse.grading.books.tables import Gradebook  # noqa: E402
 from rnncourse.grading.judge.engine import Engine, Worker  # noqa: E402
 from rnncourse.grading.judge.grade import grade  # noqa: E402
 from rnncourse.grading.judge.libraries import mentioned  # noqa: E402
-from rnncourse.grading.judge.notebook import Lab  # noqa: E402
 from rnncourse.grading.judge.submitted import HandedIn  # noqa: E402
 from tests.mistakes import submission  # noqa: E402
 from tests.mistakes.recurrence import MISTAKES  # noqa: E402
@@ -103,15 +104,16 @@ def warm(sizes: Iterable[int]) -> tuple[dict[str, float], list[float]]:
         notebook = folder / "solutions" / LAB / f"{LAB}.ipynb"
         engine = Engine(own_folders(folder), libraries=mentioned(notebook))
         with closing(engine):
-            state = state_of(config, folder, folder, [LAB])
+            state = state_of(config, folder, [LAB])
             tasks, seconds = state.to_do, {}
             list(grade_all(config, tasks[:cores], state.received, engine, cores, None))  # what is imported once is imported
             for size in tqdm(sorted(sizes), desc="rnncourse, warm", unit="size"):
                 start = time.perf_counter()
                 list(grade_all(config, tasks[:size], state.received, engine, min(cores, size), None))
                 seconds[str(size)] = time.perf_counter() - start
-            given = {path.name: path.read_bytes() for path in SOURCE.iterdir() if path.suffix != ".ipynb" and path.is_file()}
-            lab, worker, each = Lab(nbformat.read(notebook, as_version=4), given=given), Worker(engine), []
+            with Gradebook(config.CourseDirectory.db_url) as gb:
+                lab = lab_of(config, gb, LAB)[LAB]
+            worker, each = Worker(engine), []
             with closing(worker):
                 for seed, (student, text) in enumerate(tqdm(texts.items(), desc="each by itself", unit="submission")):
                     handed_in = HandedIn(student, LAB, notebook.name, text.encode(), "", {})
