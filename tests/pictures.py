@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[1]
 PICTURES = {
     "recurrence": lambda: figures.unrolled_graph(3),
     "bptt": lambda: of_the_chapter("bptt", "back")(3),
+    "lstm": lambda: figures.cell("lstm"),
+    "gru": lambda: figures.cell("gru"),
 }
 DPI, COLOURS = 130, 48  # sharp in a column of text, and a few kilobytes
 

@@ -1,6 +1,7 @@
 """Any folder: nbgrader's own layout and configuration, labs of several notebooks, old notebooks, other libraries."""
 
 import json
+import os
 import shutil
 
 import nbformat
@@ -8,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Gradebook
 
-from tests.grading.course import Course, meta
+from tests.grading.course import ROOT, Course, meta
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -284,3 +285,46 @@ def test_a_library_of_the_course_is_imported_once_for_all(tmp_path):
         config.write_text(config.read_text() + f"c.Grader.libraries = {value}\n")
         outcome = course.command("grade", "warm", "--student", "yan")
         assert outcome.returncode == 1 and "c.Grader.libraries is a list of names" in outcome.stderr
+
+
+BLOCKED = """
+import sys
+
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def without(folder, *modules):
+    """Environment variables for a Python in which these are not installed."""
+    (folder / "sitecustomize.py").write_text(BLOCKED.format(set(modules)))
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+
+
+def test_other_courses_need_no_torch_and_no_matplotlib(several, tmp_path):
+    absent = without(tmp_path, "torch", "matplotlib", "anywidget", "pandas")
+    several.hand_in("zoe")
+    assert several.command("--help", **absent).returncode == 0
+    outcome = several.command("labs", **absent)
+    assert outcome.returncode == 0, outcome.stderr
+    assert several.grade("--student", "zoe", **absent)["zoe"]["score"] == 7
+
+
+def test_what_an_extra_brings_is_named_where_it_is_lacking(several, tmp_path):
+    absent = without(tmp_path, "nbgrader", "sqlalchemy", "torch")
+    (several.folder / "release/.made.json").unlink()
+    for command in ("labs", "grade"):
+        outcome = several.command(command, **absent)
+        assert outcome.returncode == 1 and outcome.stderr.count("\n") == 1, outcome.stderr
+        assert "pip install 'rnncourse[course]'" in outcome.stderr
+    mine = tmp_path / "mine.ipynb"
+    nb = notebook(("calc", ADD, {"solution": True}), test_cell("right", "assert calc(2, 2) == 4", 3))
+    nbformat.write(nb, mine)
+    outcome = several.command("check", str(mine), **absent)
+    assert outcome.returncode == 0 and outcome.stdout.count("passed") == 1, outcome.stdout + outcome.stderr

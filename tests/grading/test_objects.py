@@ -5,9 +5,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from rnncourse.grading.judge.engine import Engine, Worker
-from rnncourse.grading.judge.grade import HandedIn, grade
+from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.handle import NO_OBJECT
 from rnncourse.grading.judge.notebook import Lab
+from rnncourse.grading.judge.submitted import HandedIn
 from tests.grading.course import meta
 
 
@@ -295,18 +296,15 @@ def test_the_tests_functions_are_called_so_often_and_so_deep_and_no_more(worker)
     assert points == [0] and "were called more than 30 deep" in said[0]
 
 
-def test_what_never_ends_costs_twice_a_cells_time_at_most(worker):
-    """In both runs together, however many tests call it; what ends is not hurt by it."""
-    hidden = "### BEGIN HIDDEN TESTS\nassert f({0}) == 2 * {0}\n### END HIDDEN TESTS"
-    tests = ["assert f(1) == 2", "assert f(2) == 4", "assert f(3) == 6\n" + hidden.format(4), hidden.format(5)]
-    tests += ["assert g(1) == 2"]
-    reference = f"{TWICE}\ndef g(x):\n    return 2 * x"
-    assert graded(worker, "", reference, tests, reference)[0] == [1] * 5
-    endless = "def f(x):\n    while True: pass\ndef g(x):\n    return 2 * x"
-    points, said = graded(worker, "", reference, tests, endless, timeout=2)
-    # what is visible alone is told of the first run, which had half a second more for the third
-    assert points == [0, 0, 0, 0, 1]
-    assert [words.removeprefix("Fault\nran over ") for words in said] == ["2 s", "1 s", "0.0625 s", "0.03125 s"]
+def test_what_has_run_over_has_half_its_time_from_then_on(worker):
+    """So what never ends costs twice a cell's time at most, in both runs, however many tests call it."""
+    answer = "import time\ndef f(x):\n    while x == 0:\n        pass\n    time.sleep(1.3)\n    return 2 * x\ng = f"
+    answer = answer.replace("g = f", answer.partition("\n")[2].replace("def f", "def g").replace("\ng = f", ""))
+    f, g = "assert f(1) == 2", "assert g(1) == 2"
+    hidden = "### BEGIN HIDDEN TESTS\nassert f(1) == 2\n### END HIDDEN TESTS"
+    assert graded(worker, "", answer, [f, hidden, g], answer, timeout=2)[0] == [1, 1, 1]
+    points, said = graded(worker, "", answer, ["f(0)", f, hidden, g], answer, timeout=2)
+    assert (points, said) == ([0, 0, 0, 1], ["Fault\nran over 2 s"] * 3)
 
 
 def test_files_of_the_students_are_data_and_the_labs_stay_as_they_are(worker):

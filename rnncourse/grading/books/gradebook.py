@@ -237,3 +237,17 @@ def marks(gradebook: Gradebook, key: str, nb: NotebookNode) -> dict:
             flags["comment"] = comments[name]
     waiting = [name for name, row in grades.items() if row.needs_manual_grade]
     return {**db.execute(_TOTAL, {"key": key}).mappings().one(), "waiting": waiting}
+
+
+def tasks(nb: NotebookNode) -> list[dict]:
+    """Name, score and maximum of each graded cell of a notebook with `marks`; no score where a person has
+    yet to grade.
+    """
+    found = []
+    for cell in nb.cells:
+        flags = cell.metadata.get("nbgrader", {})
+        if "score" in flags:
+            score = flags["score"] + flags["extra_credit"]
+            score = None if flags["waits"] and not score else score
+            found.append({"name": flags["grade_id"], "score": score, "max_score": flags["points"]})
+    return found

@@ -68,6 +68,7 @@ class Grader(NotebookExporter):
     libraries = List(
         Unicode(), help="What labs use and is slow to import: it is imported once for all submissions."
     ).tag(config=True)
+
     book = Unicode(
         "", help="The address of the course's built book, for links to its chapters in feedback."
     ).tag(config=True)

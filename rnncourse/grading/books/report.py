@@ -107,6 +107,8 @@ def grade_all(
                             result = books.failed(task, error)
                         yield result
             finally:
+                for worker in crew if running else ():  # something ended this
+                    worker.end()
                 pool.shutdown(cancel_futures=True)
     finally:
         for worker in crew:
@@ -215,19 +217,21 @@ class Books:
             what: sum(mark[what] or 0.0 for mark in marks.values())
             for what in ("score", "late_penalty", "max_score")
         }
-        looks, notes = bool(problem), [problem]
+        looks, notes, tasks = bool(problem), [problem], []
         for name, notebook in graded.items():
             run, waiting = notebook.metadata["rnncourse"], marks[name]["waiting"]
             reasons = [run["problem"], *run.get("person", [])]
             reasons += [f"{cell}: a person grades it" for cell in waiting]
             looks |= any(reasons)
             of = "" if name == lab else f"{name}/"
-            notes += [f"{of}{said}" for said in (*reasons, run.get("note")) if said]
+            notes += [f"{of}{said}" for said in (*reasons, *run.get("remarks", [])) if said]
+            tasks += [one | {"name": of + one["name"]} for one in gradebook.tasks(notebook)]
         notes += {notebook.metadata["rnncourse"].get("aside", "") for notebook in graded.values()}
         result = Result(
             student, lab, max(0.0, total["score"] - total["late_penalty"]), total["max_score"],
-            not looks, ", ".join(filter(None, notes)), task.fingerprint if complete else "",
+            not looks, "; ".join(filter(None, notes)), task.fingerprint if complete else "",
             task.time, standings(self.gb.db.connection(), student, lab)[student, lab], task.rules,
+            tasks,
         )  # fmt: skip
         write_result(self.autograded, result)
         return result

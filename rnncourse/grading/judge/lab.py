@@ -12,6 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.source import parsed
 
 
@@ -57,7 +58,8 @@ class Importer:
 
     def is_theirs(self, path: str) -> bool:
         path, folder = Path(path).resolve(), Path.cwd()
-        return path.is_relative_to(folder) and str(path.relative_to(folder)) in self.theirs
+        own = self.theirs | FOLDER.guarded
+        return path.is_relative_to(folder) and str(path.relative_to(folder)) in own
 
 
 def _since(table: dict, last: str | None) -> list[str]:
