@@ -14,7 +14,8 @@ import nbgrader.api
 import pytest
 from nbgrader.api import Gradebook
 
-from rnncourse.grading.books import gradebook, tables
+from rnncourse.grading.books import gradebook, registered, tables
+from rnncourse.grading.books.course import course_config
 from rnncourse.grading.books.release import create_gradebook
 from tests import stock
 from tests.grading.course import Course, lab_of_parts
@@ -38,6 +39,7 @@ def imported(course, *arguments):
 
 
 def test_grading_again_imports_nothing_that_grading_alone_does_not_need(course):
+    registered.ensure(course_config(course.folder, course.folder), "parts")
     found = {name.partition(".")[0] for name in imported(course, "parts", "--student", "ada")}
     assert {"sqlalchemy", "nbformat", "jinja2"} <= found  # it has graded
     assert found.isdisjoint({"nbgrader", "jupyter_server", "alembic", "numpy", "torch"})
