@@ -84,6 +84,12 @@ FORMS = {
         "def push(n, v): return Node(v, n)\ndef double(n):\n    n.v *= 2",
         "n = Node(1)\nassert push(n, 2) == Node(2, Node(1))\ndouble(n)\nassert n.v == 2",
     ),
+    "forty of the lab's in a row": (
+        "class Node:\n    __slots__ = ('v', 'n')\n    def __init__(self, v, n=None): self.v, self.n = v, n",
+        "def total(n): return n.v + total(n.n) if n else 0\ndef reverse(n):\n    back = None\n    while n:\n"
+        "        back, n = Node(n.v, back), n.n\n    return back",
+        "n = None\nfor i in range(40):\n    n = Node(i, n)\nassert total(n) == 780 and n.v == 39 and reverse(n).n.v == 1",
+    ),
     "an enumeration of the lab's": (
         "import enum\nclass Colour(enum.Enum):\n    RED = 1\n    BLUE = 2",
         "def other(c): return Colour.BLUE if c is Colour.RED else Colour.RED",
