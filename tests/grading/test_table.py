@@ -54,6 +54,10 @@ def elsewhere(nb):
     nb.cells.insert(nb.cells.index(*cells_of(nb, "mean")) + 1, new_code_cell(HONEST["mean"]))
 
 
+def helper(nb):
+    nb.cells.insert(0, new_code_cell("def helper(rows):\n    return 1 / 0"))
+
+
 def as_editors_do(nb):
     for cell in nb.cells:
         cell.source = cell.source.replace("\n", "\r\n") + "  \r\n"
@@ -78,8 +82,12 @@ CASES = {
                  "mean: its own grade without effect"),
     "never ends": ({"mean": f"def mean(rows):\n{LOOP}"}, None, 7, "mean_test: ran over 2 s"),
     "a cell never ends": ({"mean": "while True:\n    pass"}, None, 7, "mean: ran over 2 s"),
-    "raises": ({"double": "def double(x):\n    return x.no_such"}, None, 6, f"{BY}: AttributeError"),
-    "raises its own": ({"double": f"def double(x):\n{OWN}    raise {WORDS.replace('-', '_')}"}, None, 6, f"{BY}: Exception"),
+    "raises": ({"double": "def double(x):\n    return x.no_such"}, None, 6, f"{BY}: AttributeError in double, line 2"),
+    "raises its own": ({"double": f"def double(x):\n{OWN}    raise {WORDS.replace('-', '_')}"}, None, 6,
+                       f"{BY}: Exception in double, line 4"),
+    "asserts": ({"mean": "def mean(rows):\n    assert len(rows) > 9"}, None, 7, "mean_test: AssertionError in mean, line 2"),
+    "raises elsewhere": ({"mean": "def mean(rows):\n    return helper(rows)"}, helper, 7,
+                         "mean_test: ZeroDivisionError in an added cell, line 2"),
     "dies": ({"double": "import os\ndef double(x):\n    os._exit(3)"}, None, 6, f"{BY}: the process ended"),
     "a cell raises": ({"mean": f"{HONEST['mean']}\n1 / 0"}, None, 9, "mean: ZeroDivisionError"),
     "another name": ({"mean": "def average(rows):\n    return 0"}, None, 7, "mean_test: NameError"),

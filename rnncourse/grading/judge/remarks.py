@@ -7,9 +7,8 @@ ones are named.
 import builtins
 from collections import Counter
 
-from rnncourse.grading.judge.failure import BEGIN, END
 from rnncourse.grading.judge.notebook import Cell, Lab, bare, binds
-from rnncourse.grading.judge.outcome import Outcome
+from rnncourse.grading.judge.outcome import BEGIN, END, Outcome
 from rnncourse.grading.judge.submitted import Raw
 
 NAMED = 6  # cells in one remark
@@ -70,7 +69,11 @@ def about_the_run(cells: list[Cell], outcomes: dict[int, Outcome]) -> list[str]:
     for index, cell in enumerate(cells):
         outcome = outcomes.get(index) if cell.kind == "test" else None
         if outcome and outcome.where and not outcome.person:
-            why = outcome.fault or (outcome.kind if outcome.kind not in usual else "")
+            why = (
+                outcome.fault
+                or _raised(cells, outcome)
+                or (outcome.kind if outcome.kind not in usual else "")
+            )
             if why:
                 found.setdefault(why, []).append(cell.id)
     remarks = [_remark(names, why) for why, names in found.items()]
@@ -115,6 +118,14 @@ def _claims(cell: Cell, raw: Raw) -> list[str]:
     changed = [name for name, value in raw.flags.items() if float(flags.get(name) or 0) != value]
     tried = [tag for tag in raw.tags if tag not in tags]
     return [*(f"its own {name}" for name in changed), *(f"tag {tag}" for tag in tried)]
+
+
+def _raised(cells: list[Cell], outcome: Outcome) -> str:
+    """What a test met that a cell of the student's raised, and where."""
+    place = cells[outcome.at[0]] if outcome.at and outcome.at[0] < len(cells) else None
+    if place is None or place.unanswered or not (place.added or place.kind in ("solution", "manual")):
+        return ""
+    return f"{outcome.kind} in {place.id or 'an added cell'}, line {outcome.at[1]}"
 
 
 def _error_of(cell: Cell) -> str:
