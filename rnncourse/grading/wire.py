@@ -211,7 +211,8 @@ class _Reader:
             pairs = [
                 (self.value(depth - 1, resolve), self.value(depth - 1, resolve)) for _ in range(self.items())
             ]
-            self.few_alike(key for key, _ in pairs)
+            if len(pairs) > MAX_ALIKE:
+                self.few_alike(key for key, _ in pairs)
             return dict(pairs)
         if tag in b"ag":
             dtype, shape, data = self.array()
@@ -242,7 +243,7 @@ class _Reader:
             return resolve(self.value(depth - 1, resolve))
         if tag == b"x":
             name, parts = self.value(depth - 1, resolve)
-            if name in ("set", "frozenset") and type(parts) is list:
+            if name in ("set", "frozenset") and len(parts) > MAX_ALIKE:
                 self.few_alike(parts)
             return values.together(name, parts)
         raise Malformed(f"tag {tag!r}")

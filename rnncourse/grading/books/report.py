@@ -17,7 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from rnncourse.grading.books import feedback, gradebook, registered
+from rnncourse.grading.books import gradebook, registered
 from rnncourse.grading.books.collect import STAMP, Contents, Submission, line, read
 from rnncourse.grading.books.copies import lab_of
 from rnncourse.grading.books.course import cell_time, folder, seed_of
@@ -95,6 +95,7 @@ def grade_all(
                             running[pool.submit(one, task.submission)] = task
                     if not running:
                         break
+                    _pages()
                     for job in wait(running, return_when=FIRST_COMPLETED).done:
                         task = running.pop(job)
                         try:
@@ -143,6 +144,13 @@ def withdraw(config: Config, gone: list[Submission]) -> None:
             remove(books.folder("autograded", submission))
             remove(books.folder("feedback", submission))
             forget_result(books.autograded, submission.student, submission.lab)
+
+
+def _pages():
+    """What makes the students' pages: half a second of imports, while the first submissions run."""
+    from rnncourse.grading.books import feedback
+
+    return feedback
 
 
 @contextmanager
@@ -203,7 +211,7 @@ class Books:
             write_whole(kept / name, words)
         if (kept / SECRET).is_file():
             stamp[SECRET] = (kept / SECRET).read_bytes()
-        told = {f"{name}.html": feedback.page(graded[name], marks[name], kept) for name in graded}
+        told = {f"{name}.html": _pages().page(graded[name], marks[name], kept) for name in graded}
         write_folder(pages, told | stamp)
         total = {
             what: sum(mark[what] or 0.0 for mark in marks.values())

@@ -140,7 +140,9 @@ class Handover:
         if kind in (Handle, Function):
             if value._forks != self.student.forks:
                 raise NotPlain("an object of a process that is gone")
-            return ["object", value._number]
+            return value._number
+        if kind is np.ma.MaskedArray:
+            return ["masked", np.ma.getdata(value), np.ma.getmaskarray(value)]
         if (
             isinstance(value, types.FunctionType)
             and value.__code__.co_filename == "<lab>"
@@ -152,7 +154,7 @@ class Handover:
             and getattr(value, "number", None) is not None
             and value in self.student.errors.made.values()
         ):
-            return ["object", value.number]
+            return value.number
         if isinstance(value, BaseException):
             if itself := vars(value).get("itself"):
                 return self.refer(itself)
