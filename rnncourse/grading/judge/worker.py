@@ -82,7 +82,7 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
     with wire.makefile("rwb") as lines:
         for line in lines:
             job = json.loads(line) | {"stuck": [], "cwd": options["cwd"]}
-            needed = tuple(imported(job, options["libraries"]))
+            needed = tuple(imported(job))
             end = time.monotonic() + RUNS * job["notebook_timeout"] + GRACE
             outcomes, tries = {}, 3
             while True:
