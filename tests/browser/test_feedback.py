@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Page
 from pypdf import PdfReader
 
+from rnncourse.grading.books.feedback import SECTIONS, linked
 from tests.browser.conftest import Visit
-from tests.grading.course import HONEST, Course
+from tests.grading.course import HONEST, ROOT, Course
 from tests.grading.test_attacks import ATTACKS, hand_in
 from tests.grading.test_feedback import BLANK, RIGHT, solutions
 
@@ -112,3 +113,12 @@ def test_the_line_of_an_error_is_marked_and_formulas_are_mathematics(feedback, b
     high, low = (page.locator(f"math {part}").first.bounding_box() for part in ("msub > :first-child", "msub > :last-child"))
     assert low["y"] + low["height"] > high["y"] + high["height"], "an index stands below its letter"
     page.close()
+
+
+@pytest.mark.parametrize("lab", sorted(path.stem for path in (ROOT / "labs").glob("*/*.ipynb")))
+def test_the_sections_that_a_lab_names_are_headings_of_its_chapter(lab, html):
+    chapter = (html / f"{lab}.html").read_text(encoding="utf-8")
+    cells = nbformat.read(ROOT / "labs" / lab / f"{lab}.ipynb", as_version=4).cells
+    texts = "".join(line for cell in cells for line in SECTIONS.findall(cell.source))
+    anchors = re.findall(r"\(#([^)]+)\)", linked(texts, ""))
+    assert anchors and [anchor for anchor in anchors if f'id="{anchor}"' not in chapter] == []

@@ -26,7 +26,8 @@ STEP = """## 1 One step (4 points, 15 minutes)
 
 $$y = 2 x.$$
 
-In the chapter: "What does a step do?" See [the docs](https://example.org/docs) and [the book](../../book/lab.ipynb)."""
+In the chapter: "What does a step do?" and "What now?"
+See [the docs](https://example.org/docs) and [the book](../../book/lab.ipynb)."""
 LOOP = "## 2 The loop\n\nWrite `loop`."
 LAST = "## 3 The last *one*\n\nWrite `last`."
 TESTS = {
@@ -158,7 +159,9 @@ def test_a_section_of_the_chapter_is_a_link_only_where_the_book_is(run):
     assert 'In the chapter: "What does a step do?"' in words(page(run()))
     shown = page(run(), book="https://book.example/course/")
     section = "https://book.example/course/steps.html#what-does-a-step-do"
-    assert f'<a href="{section}"' in shown and 'href="https://book.example/course/steps.html"' in shown
+    assert (
+        f'<a href="{section}"' in shown and '#what-now"' in shown and 'href="https://book.example/course/steps.html"' in shown
+    )
     assert "href" not in re.sub('href="(#|https://example.org/docs)', "", page(run(), book="javascript:alert(1)//"))
 
 

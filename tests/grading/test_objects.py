@@ -84,6 +84,12 @@ FORMS = {
         "def push(n, v): return Node(v, n)\ndef double(n):\n    n.v *= 2",
         "n = Node(1)\nassert push(n, 2) == Node(2, Node(1))\ndouble(n)\nassert n.v == 2",
     ),
+    "forty of the lab's in a row": (
+        "class Node:\n    __slots__ = ('v', 'n')\n    def __init__(self, v, n=None): self.v, self.n = v, n",
+        "def total(n): return n.v + total(n.n) if n else 0\ndef reverse(n):\n    back = None\n    while n:\n"
+        "        back, n = Node(n.v, back), n.n\n    return back",
+        "n = None\nfor i in range(40):\n    n = Node(i, n)\nassert total(n) == 780 and n.v == 39 and reverse(n).n.v == 1",
+    ),
     "an enumeration of the lab's": (
         "import enum\nclass Colour(enum.Enum):\n    RED = 1\n    BLUE = 2",
         "def other(c): return Colour.BLUE if c is Colour.RED else Colour.RED",
@@ -356,6 +362,19 @@ def test_one_mistake_costs_once(worker, case):
     result = grade(worker, lab, handed_in, seed=1, timeout=5)
     cells = [cell.node.metadata.rnncourse for cell in result.cells if cell.kind == "test"]
     assert ([cell.score for cell in cells], [cell.rests for cell in cells]) == (expected, rests)
+
+
+def test_what_the_labs_own_function_says_is_told_to_nobody(worker):
+    """The answer that asks it can print, raise and keep what it hears: no page has it."""
+    spy = "def sequence(n):\n    global heard\n    heard = step(1234) * 1000 + 7\n    print(heard)\n    raise ValueError(heard)"
+    lab = Lab(nbformat.from_dict(chain(STEP, SEQUENCE, SQUARE)))
+    nb = chain("def step(x):\n    return 5", spy, SQUARE)
+    nb.cells.append(new_code_cell("print(globals().get('heard'))"))
+    handed_in = HandedIn("ada", "lab", "lab.ipynb", nbformat.writes(nb).encode(), "", {})
+    result = grade(worker, lab, handed_in, seed=1, timeout=5)
+    told = [cell.node.metadata.rnncourse for cell in result.cells]
+    told += [cell.node.get("outputs") for cell in result.cells if cell.added]
+    assert "5007" in str(told) and "1235007" not in str(told)
 
 
 def test_a_function_that_a_test_says_it_uses_must_be_there():

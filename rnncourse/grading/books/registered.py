@@ -9,7 +9,7 @@ import json
 from sqlalchemy import select
 from traitlets.config import Config
 
-from rnncourse.grading.books.course import folder, lab_fingerprint
+from rnncourse.grading.books.course import folder, lab_fingerprint, settings
 from rnncourse.grading.books.tables import (
     Gradebook,
     assignment,
@@ -60,10 +60,7 @@ def ensure(config: Config, lab: str) -> None:
 
 
 def _fingerprint(config: Config, lab: str) -> str:
-    settings = json.dumps(
-        config, sort_keys=True, default=lambda value: getattr(value, "__qualname__", type(value).__name__)
-    )
-    digest = hashlib.sha256(f"{importlib.metadata.version('nbgrader')}\0{settings}\0".encode())
+    digest = hashlib.sha256(f"{importlib.metadata.version('nbgrader')}\0{settings(config)}\0".encode())
     digest.update(lab_fingerprint(config, lab).encode())
     with Gradebook(config.CourseDirectory.db_url) as gb:
         for statement in (_CELLS, _SOURCES):

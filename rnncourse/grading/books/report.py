@@ -17,7 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from rnncourse.grading.books import feedback, gradebook, registered
+from rnncourse.grading.books import gradebook, registered
 from rnncourse.grading.books.collect import STAMP, Contents, Submission, line, read
 from rnncourse.grading.books.copies import lab_of
 from rnncourse.grading.books.course import cell_time, folder, seed_of
@@ -95,6 +95,7 @@ def grade_all(
                             running[pool.submit(one, task.submission)] = task
                     if not running:
                         break
+                    _pages()
                     for job in wait(running, return_when=FIRST_COMPLETED).done:
                         task = running.pop(job)
                         try:
@@ -143,6 +144,13 @@ def withdraw(config: Config, gone: list[Submission]) -> None:
             remove(books.folder("autograded", submission))
             remove(books.folder("feedback", submission))
             forget_result(books.autograded, submission.student, submission.lab)
+
+
+def _pages():
+    """What makes the students' pages: half a second of imports, while the first submissions run."""
+    from rnncourse.grading.books import feedback
+
+    return feedback
 
 
 @contextmanager
@@ -203,25 +211,25 @@ class Books:
             write_whole(kept / name, words)
         if (kept / SECRET).is_file():
             stamp[SECRET] = (kept / SECRET).read_bytes()
-        told = {f"{name}.html": feedback.page(graded[name], marks[name], kept) for name in graded}
+        told = {f"{name}.html": _pages().page(graded[name], marks[name], kept) for name in graded}
         write_folder(pages, told | stamp)
         total = {
             what: sum(mark[what] or 0.0 for mark in marks.values())
             for what in ("score", "late_penalty", "max_score")
         }
-        looks, notes, tasks = bool(problem), [problem], []
+        looks, notes, by_hand, tasks = bool(problem), [problem], [], []
         for name, notebook in graded.items():
-            run, waiting = notebook.metadata["rnncourse"], marks[name]["waiting"]
+            run, of = notebook.metadata["rnncourse"], "" if name == lab else f"{name}/"
             reasons = [run["problem"], *run.get("person", [])]
-            reasons += [f"{cell}: a person grades it" for cell in waiting]
             looks |= any(reasons)
-            of = "" if name == lab else f"{name}/"
+            by_hand += [f"{of}{cell}" for cell in marks[name]["waiting"]]
             notes += [f"{of}{said}" for said in (*reasons, *run.get("remarks", [])) if said]
             tasks += [one | {"name": of + one["name"]} for one in gradebook.tasks(notebook)]
+        notes += [f"a person grades {', '.join(by_hand)}"] if by_hand else []
         notes += {notebook.metadata["rnncourse"].get("aside", "") for notebook in graded.values()}
         result = Result(
             student, lab, max(0.0, total["score"] - total["late_penalty"]), total["max_score"],
-            not looks, "; ".join(filter(None, notes)), task.fingerprint if complete else "",
+            not looks and not by_hand, "; ".join(filter(None, notes)), task.fingerprint if complete else "",
             task.time, standings(self.gb.db.connection(), student, lab)[student, lab], task.rules,
             tasks,
         )  # fmt: skip

@@ -87,7 +87,9 @@ def enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outc
         if cell.kind == "test":
             missing = Outcome(i, fault=NOT_REACHED, score=0.0, where="hidden", message=NOT_REACHED)
             outcome = outcomes.get(i, missing)
-            if BEGIN not in cell.source:  # what the student reads of it is what it earned
+            if (
+                BEGIN not in cell.source and not outcome.rests
+            ):  # what the student reads of it is what it earned
                 outcome = seen or outcome
             own["score"] = outcome.score
             own["rests"] = outcome.rests

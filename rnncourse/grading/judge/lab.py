@@ -12,7 +12,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.source import parsed
 
 
@@ -58,8 +57,7 @@ class Importer:
 
     def is_theirs(self, path: str) -> bool:
         path, folder = Path(path).resolve(), Path.cwd()
-        own = self.theirs | FOLDER.guarded
-        return path.is_relative_to(folder) and str(path.relative_to(folder)) in own
+        return path.is_relative_to(folder) and str(path.relative_to(folder)) in self.theirs
 
 
 def _since(table: dict, last: str | None) -> list[str]:
