@@ -205,7 +205,7 @@ def grade(lab, folder, workers, student, seed, no_isolation, force, tasks, csv, 
             raise click.ClickException(f"no lab {lab!r} in {where}/; there are: {', '.join(known) or 'none'}")
         submitted = course.folder(config, "submitted")
         state = state_of(config, Path.cwd(), [lab] if lab else known, student, _watched, force)
-        left_out = [] if student else strays(submitted, known)
+        left_out = [] if student else strays(Path(os.path.relpath(submitted)), known)
     for said in left_out:
         click.echo(f"not graded: {line(said)}", err=True)
     if state.received.damaged:

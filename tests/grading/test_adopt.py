@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -96,7 +99,7 @@ def test_all_notebooks_of_a_lab_count_and_each_has_its_page(several, grade):
     assert status == 3, "the essay waits for a person"
     assert {who: (results[who]["score"], results[who]["max_score"]) for who in ("ada", "ben", "eva")} == {
         "ada": (7, 9), "ben": (7, 9), "eva": (0, 9)}  # fmt: skip
-    assert results["ada"]["note"] == "two/essay: a person grades it"
+    assert results["ada"]["note"] == "a person grades two/essay"
     assert "3 of 3 points" in several.page("ada", "one") and "4 of 6 points" in several.page("ada", "two")
     with several.gradebook() as gb:
         marks = {nb.name: nb.score for nb in gb.find_submission("hw", "ada").notebooks}
@@ -171,15 +174,7 @@ def test_lateness_counts_for_each_notebook_as_nbgrader_has_it(tmp_path, grade):
     assert grade(course)[1]["lea"]["score"] == 7
 
 
-PLUGGED = """
-c.Autograde.exporter_class = "rnncourse.grading.books.plugin.Grader"
-c.Autograde.sanitize_preprocessors = []
-c.Autograde.autograde_preprocessors = [
-    "rnncourse.grading.books.plugin.SaveScores", "nbconvert.preprocessors.ClearMetadataPreprocessor",
-]
-c.GenerateFeedback.exporter_class = "rnncourse.grading.books.plugin.FeedbackPage"
-c.GenerateFeedback.preprocessors = ["rnncourse.grading.books.plugin.Marks"]
-"""
+PLUGGED = "from rnncourse.grading import plug_in\n\nplug_in(c)\n"
 
 
 def test_nbgraders_own_commands_agree_on_several_notebooks(tmp_path, grade):
@@ -285,6 +280,42 @@ def test_a_library_of_the_course_is_imported_once_for_all(tmp_path):
         config.write_text(config.read_text() + f"c.Grader.libraries = {value}\n")
         outcome = course.command("grade", "warm", "--student", "yan")
         assert outcome.returncode == 1 and "c.Grader.libraries is a list of names" in outcome.stderr
+
+
+def test_the_five_commands_of_the_page_lead_to_scores(tmp_path):
+    page = (ROOT / "book" / "grader.md").read_text()
+    (commands,) = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(commands.splitlines()) == 5
+    (plug,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    environment = Course.environment()
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, where in {"nbgrader": "nbgrader.apps.nbgraderapp", "rnncourse": "rnncourse.cli"}.items():  # of this source
+        (programs / name).write_text(f"#!{sys.executable}\nfrom {where} import main\nmain()\n")
+        (programs / name).chmod(0o755)
+    environment["PATH"] = f"{programs}{os.pathsep}{environment['PATH']}"
+
+    def bash(script):
+        return subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    outcome = bash(f"set -e\n{commands}")
+    assert outcome.returncode == 3, outcome.stdout + outcome.stderr
+    assert "release/ps1: written" in outcome.stdout and "3 / 13" in outcome.stdout
+    assert "3 of 13 points" in " ".join(page.split()) and "a person grades" in outcome.stdout
+    course = tmp_path / "mycourse"
+    assert {path.name for path in (course / "feedback/ada/ps1").glob("*.html")} == {"problem1.html", "problem2.html"}
+    given = bash(
+        "cd mycourse && rm -r feedback && mkdir submitted/ben && cp -r release/ps1 submitted/ben/ && rnncourse grade --json"
+    )
+    scores = {result["student"]: result["score"] for result in json.loads(given.stdout)}
+    assert scores == {"ada": 3, "ben": 0}, given.stderr
+    with open(course / "nbgrader_config.py", "a") as config:
+        config.write(plug)
+    autograded = bash("cd mycourse && nbgrader autograde ps1 --force && nbgrader generate_feedback ps1 --force")
+    assert autograded.returncode == 0, autograded.stderr
+    assert "default-src 'none'" in (course / "feedback/ada/ps1/problem1.html").read_text()
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "mycourse") as gb:
+        assert {who: gb.find_submission("ps1", who).score for who in scores} == scores
 
 
 BLOCKED = """

@@ -5,9 +5,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from rnncourse.grading.judge.engine import Engine, Worker
-from rnncourse.grading.judge.grade import HandedIn, grade
+from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.handle import NO_OBJECT
 from rnncourse.grading.judge.notebook import Lab
+from rnncourse.grading.judge.submitted import HandedIn
 from tests.grading.course import meta
 
 
@@ -355,6 +356,19 @@ def test_one_mistake_costs_once(worker, case):
     result = grade(worker, lab, handed_in, seed=1, timeout=5)
     cells = [cell.node.metadata.rnncourse for cell in result.cells if cell.kind == "test"]
     assert ([cell.score for cell in cells], [cell.rests for cell in cells]) == (expected, rests)
+
+
+def test_what_the_labs_own_function_says_is_told_to_nobody(worker):
+    """The answer that asks it can print, raise and keep what it hears: no page has it."""
+    spy = "def sequence(n):\n    global heard\n    heard = step(1234) * 1000 + 7\n    print(heard)\n    raise ValueError(heard)"
+    lab = Lab(nbformat.from_dict(chain(STEP, SEQUENCE, SQUARE)))
+    nb = chain("def step(x):\n    return 5", spy, SQUARE)
+    nb.cells.append(new_code_cell("print(globals().get('heard'))"))
+    handed_in = HandedIn("ada", "lab", "lab.ipynb", nbformat.writes(nb).encode(), "", {})
+    result = grade(worker, lab, handed_in, seed=1, timeout=5)
+    told = [cell.node.metadata.rnncourse for cell in result.cells]
+    told += [cell.node.get("outputs") for cell in result.cells if cell.added]
+    assert "5007" in str(told) and "1235007" not in str(told)
 
 
 def test_a_function_that_a_test_says_it_uses_must_be_there():

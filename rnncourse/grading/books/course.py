@@ -16,8 +16,8 @@ from pathlib import Path
 
 from traitlets.config import Config, LazyConfigValue, PyFileConfigLoader
 
-from rnncourse.grading.judge.grade import HandedIn
 from rnncourse.grading.judge.libraries import LIBRARIES
+from rnncourse.grading.judge.submitted import HandedIn
 
 STRUCTURE = os.path.join("{nbgrader_step}", "{student_id}", "{assignment_id}")  # nbgrader's own
 
@@ -84,13 +84,17 @@ def _is_module(name) -> bool:
     return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
 
 
-def rules(config: Config, root: Path) -> str:
-    """SHA-256 over what decides how points are published: the configuration, the plug-in for lateness."""
-    said = {section: settings for section, settings in config.items() if settings}
-    words = json.dumps(
+def settings(config: Config) -> str:
+    """A configuration as text: the same for the same settings, whatever has been asked for."""
+    said = {section: set_to for section, set_to in config.items() if set_to}
+    return json.dumps(
         said, sort_keys=True, default=lambda value: getattr(value, "__qualname__", type(value).__name__)
     )
-    digest = hashlib.sha256(words.encode() + (root / "nbgrader_config.py").read_bytes())
+
+
+def rules(config: Config, root: Path) -> str:
+    """SHA-256 over what decides how points are published: the configuration, the plug-in for lateness."""
+    digest = hashlib.sha256(settings(config).encode() + (root / "nbgrader_config.py").read_bytes())
     plugin = config.AssignLatePenalties.get("plugin_class", "")
     module = plugin.rpartition(".")[0] if isinstance(plugin, str) else plugin.__module__
     with contextlib.suppress(ImportError, ValueError, AttributeError, OSError, TypeError):

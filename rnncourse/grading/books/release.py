@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, inspect
 from traitlets.config import Config
 
 from rnncourse.grading.books.writing import replace_folder
-from rnncourse.grading.judge.failure import BEGIN
+from rnncourse.grading.judge.outcome import BEGIN
 
 
 def release(config: Config, lab: str) -> bool:

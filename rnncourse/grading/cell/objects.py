@@ -64,6 +64,8 @@ class Objects:
         kind = type(value)
         if id(value) in self.keys:
             return ["callback", self.keys[id(value)]]
+        if kind is np.ma.MaskedArray:
+            return ["masked", np.ma.getdata(value), np.ma.getmaskarray(value)]
         if kind.__module__ == "__main__" or _is_beside(kind):
             if state := self.of_a_lab_class(kind, value):
                 return state
@@ -91,6 +93,8 @@ class Objects:
             return self.kept[path[0]]
         if kind == "callback":
             return self.callback(*path)
+        if kind == "masked":
+            return np.ma.MaskedArray(*path)
         if kind == "ours":
             return self.ours.get(path[0], self.names.get(path[0]))
         if kind == "instance":

@@ -16,7 +16,6 @@ from pathlib import Path
 from rnncourse.grading.cell.sandbox import ENVIRONMENT, NoIsolation
 from rnncourse.grading.judge.libraries import LIBRARIES
 from rnncourse.grading.judge.outcome import Outcome
-from rnncourse.grading.judge.source import shared_names
 
 LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
 NOTEBOOK = 5  # times the time of a cell: the time of a notebook
@@ -108,6 +107,12 @@ class Engine:
         self.process.wait()
 
 
+def _shared(cells) -> list[str]:
+    from rnncourse.grading.judge.source import shared_names  # IPython: the parent has it by now
+
+    return shared_names(cells)
+
+
 class Worker:
     """One worker: it runs one notebook at a time."""
 
@@ -137,7 +142,7 @@ class Worker:
             "cells": [{name: getattr(cell, name) for name in names} for cell in cells],
             "forbid": list(forbid), "files": files or {}, "seed": seed, "limits": LIMITS,
             "timeout": timeout, "notebook_timeout": NOTEBOOK * timeout, "theirs": list(theirs),
-            "reference": lab.reference if lab else {}, "shared": lab.shared if lab else shared_names(cells),
+            "reference": lab.reference if lab else {}, "shared": lab.shared if lab else _shared(cells),
         }  # fmt: skip
         outcomes = {True: {}, False: {}}
         reply = self._ask(json.dumps(job).encode() + b"\n")

@@ -9,32 +9,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from rnncourse.grading.judge.engine import Worker, WorkerEnded
-from rnncourse.grading.judge.failure import BEGIN
 from rnncourse.grading.judge.notebook import Cell, Lab
-from rnncourse.grading.judge.outcome import NOT_REACHED, Outcome
+from rnncourse.grading.judge.outcome import BEGIN, NOT_REACHED, Outcome
 from rnncourse.grading.judge.remarks import about_the_notebook, about_the_run
-from rnncourse.grading.judge.submitted import Unreadable, parse
+from rnncourse.grading.judge.submitted import HandedIn, Unreadable, parse
 
 ENDED = "the run ended early"
-
-
-@dataclass(frozen=True)
-class HandedIn:
-    """A submission as it was read, once: nothing in this room opens a student's folder."""
-
-    student: str
-    lab: str
-    name: str  # of the notebook's file
-    notebook: bytes
-    problem: str  # why there is no notebook in it, or empty
-    files: dict[str, bytes]  # of those that the lab lets students hand in beside it
-
-    def digest(self) -> bytes:
-        """SHA-256 over all that decides what runs."""
-        digest = hashlib.sha256(self.notebook)
-        for name, content in sorted(self.files.items()):
-            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
-        return digest.digest()
 
 
 @dataclass
@@ -107,7 +87,9 @@ def enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outc
         if cell.kind == "test":
             missing = Outcome(i, fault=NOT_REACHED, score=0.0, where="hidden", message=NOT_REACHED)
             outcome = outcomes.get(i, missing)
-            if BEGIN not in cell.source:  # what the student reads of it is what it earned
+            if (
+                BEGIN not in cell.source and not outcome.rests
+            ):  # what the student reads of it is what it earned
                 outcome = seen or outcome
             own["score"] = outcome.score
             own["rests"] = outcome.rests

@@ -187,7 +187,8 @@ class Handle:
             raise self._student.fail(f"{NO_OBJECT} ({operation})", NO_OBJECT)
 
     def _do(self, operation: str, *arguments):
-        self._must(operation)
+        kinds = ["object" if type(one) in (Handle, Function) else "value" for one in arguments]
+        self._must(f"{operation} {' '.join(kinds)}")
         return self._student.do(operation, *arguments)
 
     def __setattr__(self, name, value):
@@ -257,7 +258,7 @@ def _ordered(operation: str):
         if (
             not isinstance(other, Handle)
             and type(other) in _VALUES
-            and not self._student.licence.allows(operation)
+            and not self._student.licence.allows(f"{operation} object value")
         ):
             raise TypeError(
                 f"an object of the student's (a {self._type}) has no order with a {type(other).__name__}"

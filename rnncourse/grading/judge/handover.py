@@ -10,6 +10,7 @@ import random
 import sys
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,8 @@ class Handover:
             if value._forks != self.student.forks:
                 raise NotPlain("an object of a process that is gone")
             return ["object", value._number]
+        if kind is np.ma.MaskedArray:
+            return ["masked", np.ma.getdata(value), np.ma.getmaskarray(value)]
         if (
             isinstance(value, types.FunctionType)
             and value.__code__.co_filename == "<lab>"
@@ -210,6 +213,17 @@ class Handover:
     def input(prompt: str) -> str:
         return builtins.input(prompt)
 
+    def _is_data(self, path: Path, name: str) -> bool:
+        """Whether a student's file may lie there: not in the place of the lab's own, nor as a module without
+        a source, which an import would run.
+        """
+        try:
+            is_ours = path.exists() and name not in self.theirs
+        except OSError:  # a name that no folder can hold
+            return False
+        is_module = name.endswith(_WITHOUT_SOURCE) or "__pycache__" in path.parts
+        return not (is_ours or is_module or path.is_absolute() or ".." in path.parts or str(path) != name)
+
     def take(self, files: dict) -> None:
         """Write the student's files into the folder: data, which nothing here imports or runs.
 
@@ -219,16 +233,9 @@ class Handover:
             return
         room = KEPT_IN_FILES
         for name, content in list(files.items())[:KEPT_FILES]:
-            path = Path(str(name))
-            is_ours = path.exists() and str(path) not in self.theirs
-            if (
-                type(name) is not str
-                or path.is_absolute()
-                or ".." in path.parts
-                or is_ours
-                or str(path) != name
-            ):
+            if type(name) is not str or not self._is_data(Path(name), name):
                 continue
+            path = Path(name)
             if content is None:
                 with contextlib.suppress(OSError):
                     path.unlink()
@@ -244,6 +251,7 @@ class Handover:
                 FOLDER.guard(name)
 
 
+_WITHOUT_SOURCE = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
 _CHANGING = (list, dict, set, np.ndarray, Counter, OrderedDict, defaultdict, deque)
 _GET_STATE = {
     "numpy": lambda: np.random.get_state(),

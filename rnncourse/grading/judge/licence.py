@@ -10,6 +10,7 @@ import sys
 
 UNLICENSED = 3  # exit status of a scoring process that must know what the reference does
 OURS = ("<test>", "<lab>")  # files of the lab's own code
+FRAMES = 8  # of it that make a place
 
 
 class Licence:
@@ -36,13 +37,15 @@ class Licence:
         return place in self.met
 
     def _place(self) -> str:
-        """Where in the lab's code we are: the innermost of its frames."""
-        frame = sys._getframe(2)
-        while frame and frame.f_code.co_filename not in OURS:
+        """Where in the lab's code we are: its frames, the innermost first, for what a function of the lab's
+        does with an object at one place it may not do at another; each once, however deep a recursion is.
+        """
+        frame, places = sys._getframe(2), []
+        while frame and len(places) < FRAMES:
+            code = frame.f_code
+            if code.co_filename in OURS:
+                if code not in self.positions:
+                    self.positions[code] = list(code.co_positions())
+                places.append(f"{code.co_qualname} {self.positions[code][frame.f_lasti // 2]}")
             frame = frame.f_back
-        if frame is None:
-            return ""
-        code = frame.f_code
-        if code not in self.positions:
-            self.positions[code] = list(code.co_positions())
-        return f"{code.co_qualname} {self.positions[code][frame.f_lasti // 2]}"
+        return " ".join(dict.fromkeys(places))

@@ -79,7 +79,9 @@ class Lab:
             replace(cell, source=node.source) for cell, node in zip(self.cells, notebook.cells, strict=True)
         ]
         # the lab's own answers, by cell, and the names that tests and answers share
-        self.reference = {cell.id: cell.source for cell in answers if cell.id and cell.kind == "solution"}
+        self.reference = {
+            cell.id: cell.source for cell in answers if cell.id and cell.kind in ("solution", "manual")
+        }
         self.shared = shared_names(answers)
 
     def rebuild(self, submitted: list[Raw]) -> list[Cell]:

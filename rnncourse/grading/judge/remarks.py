@@ -7,9 +7,8 @@ ones are named.
 import builtins
 from collections import Counter
 
-from rnncourse.grading.judge.failure import BEGIN, END
 from rnncourse.grading.judge.notebook import Cell, Lab, bare, binds
-from rnncourse.grading.judge.outcome import Outcome
+from rnncourse.grading.judge.outcome import BEGIN, END, Outcome
 from rnncourse.grading.judge.submitted import Raw
 
 NAMED = 6  # cells in one remark

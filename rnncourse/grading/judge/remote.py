@@ -19,13 +19,13 @@ import numpy as np
 from rnncourse.grading.cell.sandbox import Keeper, NoIsolation
 from rnncourse.grading.judge.changes import ReadOnly, write_back
 from rnncourse.grading.judge.errors import EXCEPTIONS, Errors
-from rnncourse.grading.judge.handle import Function, Handle
+from rnncourse.grading.judge.handle import NO_OBJECT, Function, Handle
 from rnncourse.grading.judge.handover import Handover
 from rnncourse.grading.judge.licence import Licence
+from rnncourse.grading.judge.outcome import KEPT
 from rnncourse.grading.judge.source import parsed
 from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, encode
 
-KEPT = 2000  # characters of a message
 MAX_HANDLES, MAX_CALLS, MAX_DEPTH = (
     100_000,
     100_000,
@@ -316,6 +316,10 @@ class Student:
                 return self.handover.functions[path[0]]
             if kind == "instance":
                 return self.handover.instance(*path)
+            if kind == "masked":
+                if not self.licence.allows("masked"):  # what a mask hides differs from nothing
+                    raise self.fail(f"{NO_OBJECT} (a masked array)", NO_OBJECT)
+                return np.ma.MaskedArray(*self.form(path, (np.ndarray, np.ndarray)))
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise Malformed(f"{type(error).__name__}: {error}") from None
         raise Malformed(f"a name of kind {kind!r}")

@@ -5,6 +5,7 @@ own, whose memory is limited. This file is that process's program too, and so it
 """
 
 import contextlib
+import hashlib
 import json
 import math
 import resource
@@ -27,6 +28,25 @@ MEMORY, SECONDS = 512 << 20, 60  # of the process that reads a larger one
 
 class Unreadable(ValueError):
     """A submitted file that is no notebook; the message is for the instructor's table."""
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """A submission as it was read, once: nothing in this room opens a student's folder."""
+
+    student: str
+    lab: str
+    name: str  # of the notebook's file
+    notebook: bytes
+    problem: str  # why there is no notebook in it, or empty
+    files: dict[str, bytes]  # of those that the lab lets students hand in beside it
+
+    def digest(self) -> bytes:
+        """SHA-256 over all that decides what runs."""
+        digest = hashlib.sha256(self.notebook)
+        for name, content in sorted(self.files.items()):
+            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
+        return digest.digest()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
 """Expressions of SymPy: trees of names and arguments; no text is ever read as one."""
 
+import builtins
+import re
 import sys
+
+import numpy as np
 
 from rnncourse.grading.values.form import Form, exactly
 
@@ -8,6 +12,18 @@ _CONSTANTS = (
     "pi", "E", "I", "oo", "nan", "zoo", "true", "false", "GoldenRatio", "EulerGamma", "EmptySet", "Reals",
     "Integers", "Naturals", "Complexes", "Rationals",
 )  # fmt: skip
+
+
+# A name that SymPy may print as code, when a test makes a function of an expression: letters, digits and
+# TeX's marks, and nothing that the code would call.
+_NAME = re.compile(r"\\?[^\W\d]\w*([_^]\{[\w, +-]*\}|\^\w)*")
+
+
+def _named(name, *places) -> str:
+    is_called = any(callable(getattr(place, exactly(str, name), None)) for place in places)
+    if is_called or "__" in name or not _NAME.fullmatch(name):
+        raise ValueError(f"a symbol {name[:80]!r}")
+    return name
 
 
 def _is_expression(kind: type) -> bool:
@@ -49,7 +65,7 @@ def _from_expression(parts):
     if how == "symbol":
         name, assumptions = rest
         return sympy.Symbol(
-            exactly(str, name), **{key: exactly(bool, on) for key, on in assumptions.items()}
+            _named(name, builtins), **{key: exactly(bool, on) for key, on in assumptions.items()}
         )
     if how == "integer":
         return sympy.Integer(exactly(int, rest[0]))
@@ -60,7 +76,7 @@ def _from_expression(parts):
         return sympy.Float(exactly(str, text), precision=exactly(int, precision))
     name, items = exactly(str, rest[0]), [_from_expression(item) for item in rest[-1]]
     if how == "applied":
-        return sympy.Function(name)(*items)
+        return sympy.Function(_named(name, builtins, np))(*items)
     kind = vars(sympy).get(name)
     if how == "matrix" and isinstance(kind, type) and issubclass(kind, sympy.MatrixBase):
         return kind(exactly(int, rest[1]), exactly(int, rest[2]), items)
