@@ -11,7 +11,8 @@
 *again*. **Warm** is ours alone, for nbgrader starts anew with each notebook: everything is imported and the engine is up, and
 so many submissions are graded, gradebook and feedback included. A submission's own time, the median and the 99th percentile,
 is what one worker takes for it; nbgrader's is the time from one autograded notebook to the next. Ours and mograder use all
-cores. Every cell must get the same score from all.
+cores. Every cell must get the same score from all, but for those of our lab that depend on an earlier task: there ours counts
+a mistake once (`uses` in their metadata), which nbgrader can't.
 
 What a submission costs in processor time is the difference between many and a few, so that the start doesn't count; the
 floor is the lab's own computing: its cells, run once as plain Python in a fork of a process that has its imports.
@@ -43,13 +44,15 @@ from graders.commands import Ours, Stock, peers  # noqa: E402
 from graders.load import Watch, floor, spent  # noqa: E402
 
 from rnncourse.cost import processor  # noqa: E402
+from rnncourse.grading.books.copies import lab_of  # noqa: E402
 from rnncourse.grading.books.course import course_config, own_folders  # noqa: E402
 from rnncourse.grading.books.report import grade_all  # noqa: E402
 from rnncourse.grading.books.state import state_of  # noqa: E402
+from rnncourse.grading.books.tables import Gradebook  # noqa: E402
 from rnncourse.grading.judge.engine import Engine, Worker  # noqa: E402
-from rnncourse.grading.judge.grade import HandedIn, grade  # noqa: E402
+from rnncourse.grading.judge.grade import grade  # noqa: E402
 from rnncourse.grading.judge.libraries import mentioned  # noqa: E402
-from rnncourse.grading.judge.notebook import Lab  # noqa: E402
+from rnncourse.grading.judge.submitted import HandedIn  # noqa: E402
 from tests.mistakes import submission  # noqa: E402
 from tests.mistakes.recurrence import MISTAKES  # noqa: E402
 
@@ -67,6 +70,13 @@ def class_of(size: int) -> dict[str, str]:
     wrong = [1 + i * len(MISTAKES) // (size - perfect) for i in range(min(size - perfect, FEW))]
     order = ([0] * perfect + wrong) * (1 + size // max(1, len(wrong)))
     return {f"student-{i:04d}": texts[kind] for i, kind in enumerate(order[:size])}
+
+
+def independent() -> list[str]:
+    """The graded cells whose points depend on no task before theirs."""
+    cells = nbformat.read(SOURCE / f"{LAB}.ipynb", as_version=4).cells
+    graded = [cell.metadata for cell in cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    return [flags.nbgrader.grade_id for flags in graded if not flags.get("rnncourse", {}).get("uses")]
 
 
 def cold(grader, sizes: Iterable[int], rounds: int) -> tuple[dict[str, float], dict, list[float]]:
@@ -99,19 +109,19 @@ def warm(sizes: Iterable[int]) -> tuple[dict[str, float], list[float]]:
         folder = Path(name)
         Ours().prepare(folder, SOURCE, texts)
         config = course_config(folder, folder)
-        source = Path(config.CourseDirectory.source_directory)
-        notebook = source / LAB / f"{LAB}.ipynb"
-        engine = Engine(own_folders(folder, source), libraries=mentioned(notebook))
+        notebook = folder / "solutions" / LAB / f"{LAB}.ipynb"
+        engine = Engine(own_folders(folder), libraries=mentioned(notebook))
         with closing(engine):
-            state = state_of(config, folder, folder, [LAB])
+            state = state_of(config, folder, [LAB])
             tasks, seconds = state.to_do, {}
             list(grade_all(config, tasks[:cores], state.received, engine, cores, None))  # what is imported once is imported
             for size in tqdm(sorted(sizes), desc="rnncourse, warm", unit="size"):
                 start = time.perf_counter()
                 list(grade_all(config, tasks[:size], state.received, engine, min(cores, size), None))
                 seconds[str(size)] = time.perf_counter() - start
-            given = {path.name: path.read_bytes() for path in SOURCE.iterdir() if path.suffix != ".ipynb" and path.is_file()}
-            lab, worker, each = Lab(nbformat.read(notebook, as_version=4), given=given), Worker(engine), []
+            with Gradebook(config.CourseDirectory.db_url) as gb:
+                lab = lab_of(config, gb, LAB)[LAB]
+            worker, each = Worker(engine), []
             with closing(worker):
                 for seed, (student, text) in enumerate(tqdm(texts.items(), desc="each by itself", unit="submission")):
                     handed_in = HandedIn(student, LAB, notebook.name, text.encode(), "", {})
@@ -180,7 +190,7 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
 
 def draw(result: dict, path: Path) -> None:
     """Left, seconds by number of submissions, cold and warm; right, the short answers."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     lines = [("rnncourse, cold", result["cold_seconds"]["rnncourse"], "o-", "#2b6cb0")]
     lines += [("rnncourse, warm", result["warm_seconds"], "o--", "#2b6cb0")]
     lines += [("nbgrader", result["cold_seconds"]["nbgrader"], "s-", "#c05621")]
@@ -197,7 +207,7 @@ def draw(result: dict, path: Path) -> None:
     right.bar_label(bars, fmt="%.1f", padding=2)
     right.invert_yaxis()
     right.margins(x=0.15)
-    right.set_xlabel(f"seconds for {result['short_answers']['submissions']} submissions of three short answers, cold")
+    right.set_xlabel(f"seconds for {result['short_answers']['submissions']} submissions of short answers, cold")
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     with plt.rc_context({"svg.hashsalt": "rnncourse"}):
@@ -233,8 +243,11 @@ def main():
     if arguments.no_stock:
         print(json.dumps(result, indent=1))
         return
-    different = [student for student, cells in given["nbgrader"].items() if cells != given["rnncourse"][student]]
-    result["different_scores"] = len(different)
+    alone = independent()
+    ours, theirs = (
+        {who: {cell: of[cell] for cell in alone} for who, of in given[name].items()} for name in ("rnncourse", "nbgrader")
+    )
+    result["different_scores"] = sum(cells != ours[student] for student, cells in theirs.items())
     result["short_answers"] = short_answers(arguments.short, arguments.peers)
     print(json.dumps(result, indent=1))
     RESULT.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")

@@ -2,25 +2,55 @@
 
 import json
 import os
+import signal
 import sys
-from contextlib import closing, contextmanager, suppress
-from dataclasses import fields
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from tqdm import tqdm
 
 bar = partial(tqdm, disable=None)  # a bar that moves is for a terminal: in a pipe or a file its pieces would be glued together
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema, of nbformat, would take a second to make a parser of it
 
 NEEDS_A_PERSON = 3  # exit status: everything was graded that can be, and something needs a person
+EXTRAS = {"nbgrader": "course", "sqlalchemy": "course", "nbclient": "models", "torch": "models"}  # what brings them
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The verbs. SIGTERM and a terminal's SIGHUP end one as Ctrl-C does, all that was begun is cleared away; one that
+    needs an extra of the package which isn't installed says which.
+    """
+
+    def invoke(self, ctx):
+        by = [signal.SIGINT]
+
+        def interrupt(number, _):
+            by[0] = signal.Signals(number)
+            raise KeyboardInterrupt
+
+        ours = [s for s in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) is signal.SIG_DFL]  # not under nohup
+        before = {number: signal.signal(number, interrupt) for number in ours}
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            with suppress(OSError):  # the terminal may be gone
+                click.echo(f"ended by {by[0].name}; run it again to go on", err=True)
+            ctx.exit(128 + by[0])
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get(str(error.name).partition(".")[0])
+            if not extra:
+                raise
+            raise click.ClickException(f"this needs {error.name}: pip install 'rnncourse[{extra}]'") from error
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rnncourse")
 def main():
     """Build, check and grade the course on recurrent networks."""
@@ -112,15 +142,18 @@ def check(notebook, page):
 @click.option("--student", help="Grade this student alone, and again if need be.")
 @click.option("--seed", type=int, help="Seed of the random tests, as it stands in the feedback; with --student.")
 @click.option("--no-isolation", is_flag=True, help="Run what was handed in with your own rights: for your own work alone.")
+@click.option("--force", is_flag=True, help="Grade again what hasn't changed, too.")
+@click.option("--tasks", is_flag=True, help="Print the points of each task, too.")
+@click.option("--csv", type=click.Path(dir_okay=False, writable=True, path_type=Path),
+              help="Write a row for each student and lab into this file, with the points of each task.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of a table.")
-def grade(lab, folder, workers, student, seed, no_isolation, as_json):
+def grade(lab, folder, workers, student, seed, no_isolation, force, tasks, csv, as_json):
     """Grade what is new or changed in submitted/STUDENT/LAB/, and print all scores.
 
     Exit status 0: all is graded; 3: something needs a person, as the table says.
     """
-    from rnncourse.grading.books import course
+    from rnncourse.grading.books import course, table
     from rnncourse.grading.books.collect import line, strays
-    from rnncourse.grading.books.result import Result
     from rnncourse.grading.books.state import state_of
     from rnncourse.grading.judge.engine import Engine
     from rnncourse.grading.judge.libraries import mentioned
@@ -128,75 +161,65 @@ def grade(lab, folder, workers, student, seed, no_isolation, as_json):
     with _plain_errors():
         config = _config(folder)
         known = course.labs(config)
+        if csv and not csv.parent.is_dir():
+            raise click.ClickException(f"{csv}: there is no folder {csv.parent}")
         if lab and lab not in known:
             where = os.path.relpath(course.folder(config, "source"))
             raise click.ClickException(f"no lab {lab!r} in {where}/; there are: {', '.join(known) or 'none'}")
         submitted = course.folder(config, "submitted")
-        state = state_of(config, Path.cwd(), [lab] if lab else known, student, _watched)
-        left_out = [] if student else strays(submitted, known)
+        state = state_of(config, Path.cwd(), [lab] if lab else known, student, _watched, force)
+        left_out = [] if student else strays(Path(os.path.relpath(submitted)), known)
     for said in left_out:
         click.echo(f"not graded: {line(said)}", err=True)
     if state.received.damaged:
         click.echo(state.received.damaged, err=True)
-    for submission in state.gone:
-        click.echo(f"taken back: {line(submission.student)}/{submission.lab} is no longer handed in", err=True)
     results = state.results
     if not (results or state.changed or state.to_do or state.gone):
         where = submitted / (student or "STUDENT") / (lab or "LAB")
         raise click.ClickException(f"nothing handed in: no folder {os.path.relpath(where)}")
-    with _plain_errors():
-        if state.changed or state.gone:
-            from rnncourse.grading.books.report import publish_again, withdraw
-
-            withdraw(config, state.gone)
-            fresh = publish_again(config, state.changed, state.received)
-            results += bar(fresh, total=len(state.changed), desc="write anew", unit="submission", delay=1)
+    with _plain_errors(), ExitStack() as stack:
         if state.to_do:
             source = course.folder(config, "source")
             names = {task.submission.lab for task in state.to_do}
-            needed = mentioned(*(path for name in names for path in course.notebooks(source / name).values()))
+            libraries, missing = course.libraries(config)
+            for name in missing:
+                click.echo(f"{name} is not installed, though c.Grader.libraries names it", err=True)
+            needed = mentioned(*(path for name in names for path in course.sources(source / name)), among=libraries)
             hidden = course.own_folders(config.CourseDirectory.root, source)
             engine = Engine(hidden, not no_isolation, libraries=needed)
-            with closing(engine):  # warms up while we import
-                from rnncourse.grading.books.report import grade_all
-
-                workers = min(workers or len(os.sched_getaffinity(0)), len(state.to_do))
-                with closing(grade_all(config, state.to_do, state.received, engine, workers, seed)) as fresh:
-                    results += bar(fresh, total=len(state.to_do), desc="grade", unit="submission")
+            stack.enter_context(closing(engine))  # warms up while we import
+        if state.to_do or state.changed or state.gone:
+            from rnncourse.grading.books.report import grade_all, publish_again, withdraw
+        if state.to_do:
+            engine.wait()  # what this machine lacks is said before anything is written
+        if state.changed or state.gone:
+            withdraw(config, state.gone)
+            for one in state.gone:
+                click.echo(f"taken back: {line(one.student)}/{one.lab} is no longer handed in", err=True)
+            fresh = publish_again(config, state.changed, state.received)
+            results += bar(fresh, total=len(state.changed), desc="write anew", unit="submission", delay=1)
+        if state.to_do:
+            workers = min(workers or len(os.sched_getaffinity(0)), len(state.to_do))
+            fresh = stack.enter_context(closing(grade_all(config, state.to_do, state.received, engine, workers, seed)))
+            results += bar(fresh, total=len(state.to_do), desc="grade", unit="submission")
     results.sort(key=lambda r: (r.lab, r.student))
+    if csv:
+        with _plain_errors():
+            table.write_csv(csv, results)
     if as_json:
-        shown = [field.name for field in fields(Result) if field.name not in ("time", "standing", "rules")]
-        click.echo(json.dumps([{name: getattr(result, name) for name in shown} for result in results], indent=1))
+        click.echo(json.dumps(list(map(table.record, results)), indent=1))
     else:
-        _print_scores(results)
+        console = Console(emoji=False)
+        console.print(table.scores(results))
+        for one in table.tasks(results, console.width) if tasks else ():
+            console.print(one)
+        click.echo(table.summary(results))
     needs_a_person = left_out or state.received.damaged or not all(r.graded for r in results)
     sys.exit(NEEDS_A_PERSON if needs_a_person else 0)
 
 
 def _watched(found, lab):
     return bar(found, desc=f"read {lab}", unit="submission", delay=1, leave=False)
-
-
-def _print_scores(results):
-    from rnncourse.grading.books.collect import line
-
-    table = Table("lab", "student", "score", "a person", "note")
-    for r in results:
-        person = "" if r.graded else "[red]must look[/]"
-        table.add_row(
-            escape(r.lab),
-            escape(line(r.student)),
-            f"{r.score:g} / {r.max_score:g}",
-            person,
-            escape(line(r.note)),
-        )
-    Console(emoji=False).print(table)
-    waiting = [line(f"{r.student}/{r.lab}") for r in results if not r.graded]
-    click.echo(
-        f"{len(results)} submissions; a person must look at {len(waiting) or 'none'}"
-        + ": " * bool(waiting)
-        + ", ".join(waiting)
-    )
 
 
 def _config(folder: Path):

@@ -1,5 +1,6 @@
 """Every lab: what students receive, and what each answer scores, graded by nbgrader as an instructor would."""
 
+import ast
 import importlib
 import itertools
 import json
@@ -7,7 +8,6 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -16,15 +16,16 @@ from nbgrader.api import Gradebook
 
 from rnncourse.grading.books.course import course_config, labs
 from rnncourse.grading.books.release import release
-from rnncourse.grading.judge.engine import Engine, Worker
-from rnncourse.grading.judge.notebook import Cell, Lab
 from tests import stock
-from tests.mistakes import answers, classroom, submission
+from tests.mistakes import classroom, submission
+from tests.trials import run, tasks
 
 ROOT = Path(__file__).parents[1]
 WORDS = labs(course_config(ROOT, ROOT))
 MISTAKES = {word: importlib.import_module(f"tests.mistakes.{word}").MISTAKES for word in WORDS}
+VARIANTS = {word: importlib.import_module(f"tests.variants.{word}").VARIANTS for word in WORDS}
 HANDED_IN = [(word, mistake) for word in WORDS for mistake in MISTAKES[word]]
+RIGHT = [(word, variant) for word in WORDS for variant in VARIANTS[word]]
 
 
 def graded_cells(path):
@@ -50,15 +51,25 @@ def hand_in(folder, student, word, nb):
     nbformat.write(nb, path)
 
 
+def uses(word):
+    """By test cell, the test cells of the functions that the tested one may call."""
+    own = {name: [test.id for test in task.tests] for task in tasks(word) for name in task.solution.defines}
+    cells = graded_cells(ROOT / "solutions" / word / f"{word}.ipynb")
+    names = {cell: node.metadata.get("rnncourse", {}).get("uses", []) for cell, node in cells.items()}
+    return {cell: [test for name in used for test in own[name]] for cell, used in names.items()}
+
+
 @pytest.fixture(scope="session")
 def course(tmp_path_factory):
-    """A course where each mistake, the reference and the untouched lab were handed in and graded once."""
+    """A course where each mistake, each right variant, the reference and the untouched lab were handed in and graded once."""
     folder = tmp_path_factory.mktemp("course")
     for word in WORDS:
         hand_in(folder, "reference", word, submission(word))
         hand_in(folder, "untouched", word, nbformat.read(ROOT / "labs" / word / f"{word}.ipynb", as_version=4))
         for number, mistake in enumerate(MISTAKES[word]):
             hand_in(folder, f"mistake-{number}", word, submission(word, [mistake]))
+        for number, variant in enumerate(VARIANTS[word]):
+            hand_in(folder, f"variant-{number}", word, submission(word, [variant]))
     status, results = grade(folder)
     assert status == 0, [r for r in results.values() if not r["graded"]]
     return folder, results
@@ -89,7 +100,13 @@ def test_honest_work_scores_what_nbgrader_as_it_comes_gives_it(tmp_path):
         expected = dict(zip(WORDS, pool.map(autograde, WORDS), strict=True))
     grade(tmp_path / "ours")
     for word in WORDS:
-        assert stock.scores(tmp_path / "ours", word, texts[word]) == expected[word]
+        ours = stock.scores(tmp_path / "ours", word, texts[word])
+        called = uses(word)
+        for student, scores in expected[word].items():
+            for cell, score in scores.items():
+                # a mistake costs once, here alone: where an earlier function is wrong, a task may have more
+                wrong = any(scores[name] < ours["student-0"][name] for name in called.get(cell, ()))
+                assert ours[student][cell] >= score if wrong else ours[student][cell] == score, (word, student, cell)
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -106,21 +123,22 @@ def test_labs_hold_no_solution_and_no_hidden_test(word):
     assert "BEGIN SOLUTION" not in text
     assert "HIDDEN TESTS" not in text
     source = nbformat.read(ROOT / "solutions" / word / f"{word}.ipynb", as_version=4)
-    secret = [part for cell in source.cells for part in secret_lines(cell.source)]
+    secret = [part for cell in source.cells for part in lines(cell.source, secret=True)]
+    shown = {
+        line.strip() for cell in source.cells for line in lines(cell.source, secret=False)
+    }  # a hidden test may repeat them
     released = {line.strip() for cell in nbformat.reads(text, as_version=4).cells for line in cell.source.splitlines()}
     assert secret
-    assert not [line for line in secret if len(line) > 20 and line in released]
+    assert not [line for line in secret if len(line) > 20 and line in released - shown]
 
 
-def secret_lines(source):
-    """The lines of a cell between BEGIN and END markers."""
+def lines(source, secret):
+    """The lines of a cell between BEGIN and END markers, or the others."""
     inside = False
     for line in source.splitlines():
-        if line.strip().startswith("### BEGIN"):
-            inside = True
-        elif line.strip().startswith("### END"):
-            inside = False
-        elif inside:
+        if line.strip().startswith(("### BEGIN", "### END")):
+            inside = line.strip().startswith("### BEGIN")
+        elif inside == secret:
             yield line.strip()
 
 
@@ -147,6 +165,35 @@ def test_a_mistake_scores_what_the_catalogue_says(word, mistake, course):
     _, results = course
     result = results[word, f"mistake-{MISTAKES[word].index(mistake)}"]
     assert result["score"] == mistake.score < result["max_score"]
+
+
+@pytest.mark.parametrize(("word", "variant"), RIGHT, ids=lambda value: getattr(value, "name", value))
+def test_a_right_variant_has_full_marks(word, variant, course):
+    _, results = course
+    result = results[word, f"variant-{VARIANTS[word].index(variant)}"]
+    assert result["score"] == result["max_score"], result["note"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_task_has_right_variants(word):
+    assert len(VARIANTS[word]) >= 24
+    for task in tasks(word):
+        assert sum(variant.cell == task.solution.id for variant in VARIANTS[word]) >= 2, task.solution.id
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_function_that_a_task_calls_stands_in_its_metadata_and_in_its_text(word):
+    """One mistake costs once only where the lab says so."""
+    cells = graded_cells(ROOT / "solutions" / word / f"{word}.ipynb")
+    earlier = []
+    for task in tasks(word):
+        names = {node.id for node in ast.walk(ast.parse(task.solution.source)) if isinstance(node, ast.Name)}
+        called = [name for name in earlier if name in names]
+        for test in task.tests:
+            used = cells[test.id].metadata.get("rnncourse", {}).get("uses", [])
+            assert set(called) <= set(used) <= set(earlier), f"{test.id} calls {called} and names {used}"
+            assert all(f"`{name}`" in task.text for name in used), f"{test.id}: its text doesn't say that it uses {used}"
+        earlier += task.solution.defines
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -185,43 +232,25 @@ def every(value):
 def clear():
     for b in arguments:
         b.clear() if isinstance(b, list) else None
-honest = {name: value for name, value in globals().items() if callable(value)}
 """
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_odd_results_earn_nothing(word):
     """Each function gives each odd result, the others being right: none of its tests may take that for an answer."""
-    lab = Lab(nbformat.read(ROOT / "solutions" / word / f"{word}.ipynb", as_version=4))
-    right, cells, tried = answers(word), [], {}
-
-    def added(source):
-        cells.append(Cell("added", "", source, nbformat.v4.new_code_cell(source)))
-
-    solutions = [i for i, cell in enumerate(lab.cells) if cell.kind == "solution"]
-    cells += [cell for cell in lab.cells[: solutions[0]] if cell.is_code]
-    cells += [replace(lab.cells[i], source=right[lab.cells[i].id]) for i in solutions]
-    added(_HELPERS)
-    for start, end in itertools.pairwise([*solutions, len(lab.cells)]):
-        tests = [cell for cell in lab.cells[start:end] if cell.kind == "test"]
-        for name, result in [(None, None), *itertools.product(lab.cells[start].defines, _ODD)]:
-            if name:
-                added(f"def {name}(*a, **k):\n    global arguments\n    arguments = [*a, *k.values()]\n    return {result}")
-            for test in tests:
-                tried[len(cells)] = name, result, test.id
-                cells.append(replace(test, id=f"{test.id} {result}", source=test.source.replace("HIDDEN TESTS", "")))
-            if name:
-                added(f"{name} = honest['{name}']")
-    engine = Engine()
-    worker = Worker(engine)
-    try:
-        outcomes = worker.run(cells, timeout=200).scores
-    finally:
-        worker.close()
-        engine.close()
-    assert all(outcomes[i].score > 0 for i, (name, _, _) in tried.items() if not name), "the reference passes here"
-    accepted = [tried[i] for i in tried if tried[i][0] and outcomes[i].score > 0]
-    assert not accepted, accepted
+    trials = [(name, f"{name} = honest['{name}']", task.whole) for task in tasks(word) for name in task.solution.defines]
+    assert all(all(passed) for passed in run(word, trials)), "the reference passes here"
+    odd = [
+        (name, f"def {name}(*a, **k):\n    global arguments\n    arguments = [*a, *k.values()]\n    return {result}", tests)
+        for (name, _, tests), result in itertools.product(trials, _ODD)
+    ]
+    accepted = [
+        (code.rpartition("return ")[2], test.id)
+        for (_, code, tests), passed in zip(odd, run(word, odd, _HELPERS), strict=True)
+        for test, right in zip(tests, passed, strict=True)
+        if right
+    ]
+    assert not accepted
 
 
 def test_a_bad_submission_costs_itself_only(tmp_path):

@@ -11,8 +11,8 @@ from pathlib import Path
 import nbformat
 
 from graders import small
+from rnncourse.grading.books import registered
 from rnncourse.grading.books.course import course_config
-from rnncourse.grading.books.release import register
 from tests import stock
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ class Ours:
 
     def release(self, folder: Path) -> None:
         """The lab is in the gradebook before somebody hands it in."""
-        register(course_config(folder, folder), self.lab)
+        registered.ensure(course_config(folder, folder), self.lab)
 
     def commands(self) -> list[list]:
         return [[sys.executable, "-c", "from rnncourse.cli import main; main()", "grade", self.lab, "--json"]]

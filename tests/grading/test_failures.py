@@ -11,7 +11,7 @@ import unicodedata
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from rnncourse.grading.books import gradebook, report, state
+from rnncourse.grading.books import feedback, gradebook, report, state
 from rnncourse.grading.books.course import course_config
 from rnncourse.grading.books.received import Received
 from rnncourse.grading.books.state import state_of
@@ -28,7 +28,7 @@ STEPS = [
     (state, "read"), (state, "read_result"), (Received, "of"), (Received, "stamp"), (report, "forget_result"),
     (gradebook, "reset"), (report, "read"), (report, "seed_of"), (report, "grade"), (gradebook, "save"),
     (report, "write_folder"), (gradebook, "set_time"), (gradebook, "no_penalty"), (gradebook, "marks"),
-    (report.feedback, "page"), (report, "standings"), (report, "write_result"),
+    (feedback, "page"), (report, "standings"), (report, "write_result"),
 ]  # fmt: skip
 
 

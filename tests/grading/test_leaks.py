@@ -10,8 +10,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from rnncourse.grading.books import feedback
 from rnncourse.grading.judge.engine import Engine, Worker
-from rnncourse.grading.judge.grade import HandedIn, grade
+from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.notebook import Lab
+from rnncourse.grading.judge.submitted import HandedIn
 from tests.grading.course import meta
 
 
@@ -123,7 +124,7 @@ def test_no_word_of_a_students_stands_where_the_grader_speaks(worker, form, insi
     lab.cells[0].source = "def f(x):\n    pass"
     graded, page = result(worker, notebook, lab, timeout=20)
     run = graded.notebook.metadata.rnncourse
-    assert WORDS not in str([run.note, run.person, run.problem])
+    assert WORDS not in str([run.remarks, run.person, run.problem])
     assert not re.search(f"The grader says:[^<]*{WORDS}", page)
     outside = re.sub("(?s)<pre.*?</pre>", "", page)
     assert WORDS not in outside
@@ -142,5 +143,5 @@ def test_the_graders_own_words_reach_page_and_table(worker):
     lab = nbformat.from_dict(notebook)
     lab.cells[0].source = "def f(x):\n    pass"
     graded, page = result(worker, notebook, lab)
-    assert graded.notebook.metadata.rnncourse.note == "f: ran over 1 s"
+    assert graded.notebook.metadata.rnncourse.remarks == ["f: ran over 1 s"]
     assert page.count("The grader says: ran over 1 s.") == 1

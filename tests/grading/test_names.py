@@ -7,8 +7,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from rnncourse.grading.judge.engine import Engine, Worker
-from rnncourse.grading.judge.grade import HandedIn, grade
+from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.notebook import Lab
+from rnncourse.grading.judge.submitted import HandedIn
 from tests.grading.course import meta
 
 

@@ -5,9 +5,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from rnncourse.grading.judge.engine import Engine, Worker
-from rnncourse.grading.judge.grade import HandedIn, grade
+from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.handle import NO_OBJECT
 from rnncourse.grading.judge.notebook import Lab
+from rnncourse.grading.judge.submitted import HandedIn
 from tests.grading.course import meta
 
 
@@ -82,6 +83,12 @@ FORMS = {
         "    def __eq__(self, o): return isinstance(o, Node) and (self.v, self.n) == (o.v, o.n)",
         "def push(n, v): return Node(v, n)\ndef double(n):\n    n.v *= 2",
         "n = Node(1)\nassert push(n, 2) == Node(2, Node(1))\ndouble(n)\nassert n.v == 2",
+    ),
+    "forty of the lab's in a row": (
+        "class Node:\n    __slots__ = ('v', 'n')\n    def __init__(self, v, n=None): self.v, self.n = v, n",
+        "def total(n): return n.v + total(n.n) if n else 0\ndef reverse(n):\n    back = None\n    while n:\n"
+        "        back, n = Node(n.v, back), n.n\n    return back",
+        "n = None\nfor i in range(40):\n    n = Node(i, n)\nassert total(n) == 780 and n.v == 39 and reverse(n).n.v == 1",
     ),
     "an enumeration of the lab's": (
         "import enum\nclass Colour(enum.Enum):\n    RED = 1\n    BLUE = 2",
@@ -295,18 +302,15 @@ def test_the_tests_functions_are_called_so_often_and_so_deep_and_no_more(worker)
     assert points == [0] and "were called more than 30 deep" in said[0]
 
 
-def test_what_never_ends_costs_twice_a_cells_time_at_most(worker):
-    """In both runs together, however many tests call it; what ends is not hurt by it."""
-    hidden = "### BEGIN HIDDEN TESTS\nassert f({0}) == 2 * {0}\n### END HIDDEN TESTS"
-    tests = ["assert f(1) == 2", "assert f(2) == 4", "assert f(3) == 6\n" + hidden.format(4), hidden.format(5)]
-    tests += ["assert g(1) == 2"]
-    reference = f"{TWICE}\ndef g(x):\n    return 2 * x"
-    assert graded(worker, "", reference, tests, reference)[0] == [1] * 5
-    endless = "def f(x):\n    while True: pass\ndef g(x):\n    return 2 * x"
-    points, said = graded(worker, "", reference, tests, endless, timeout=2)
-    # what is visible alone is told of the first run, which had half a second more for the third
-    assert points == [0, 0, 0, 0, 1]
-    assert [words.removeprefix("Fault\nran over ") for words in said] == ["2 s", "1 s", "0.0625 s", "0.03125 s"]
+def test_what_has_run_over_has_half_its_time_from_then_on(worker):
+    """So what never ends costs twice a cell's time at most, in both runs, however many tests call it."""
+    answer = "import time\ndef f(x):\n    while x == 0:\n        pass\n    time.sleep(1.3)\n    return 2 * x\ng = f"
+    answer = answer.replace("g = f", answer.partition("\n")[2].replace("def f", "def g").replace("\ng = f", ""))
+    f, g = "assert f(1) == 2", "assert g(1) == 2"
+    hidden = "### BEGIN HIDDEN TESTS\nassert f(1) == 2\n### END HIDDEN TESTS"
+    assert graded(worker, "", answer, [f, hidden, g], answer, timeout=2)[0] == [1, 1, 1]
+    points, said = graded(worker, "", answer, ["f(0)", f, hidden, g], answer, timeout=2)
+    assert (points, said) == ([0, 0, 0, 1], ["Fault\nran over 2 s"] * 3)
 
 
 def test_files_of_the_students_are_data_and_the_labs_stay_as_they_are(worker):
@@ -358,6 +362,19 @@ def test_one_mistake_costs_once(worker, case):
     result = grade(worker, lab, handed_in, seed=1, timeout=5)
     cells = [cell.node.metadata.rnncourse for cell in result.cells if cell.kind == "test"]
     assert ([cell.score for cell in cells], [cell.rests for cell in cells]) == (expected, rests)
+
+
+def test_what_the_labs_own_function_says_is_told_to_nobody(worker):
+    """The answer that asks it can print, raise and keep what it hears: no page has it."""
+    spy = "def sequence(n):\n    global heard\n    heard = step(1234) * 1000 + 7\n    print(heard)\n    raise ValueError(heard)"
+    lab = Lab(nbformat.from_dict(chain(STEP, SEQUENCE, SQUARE)))
+    nb = chain("def step(x):\n    return 5", spy, SQUARE)
+    nb.cells.append(new_code_cell("print(globals().get('heard'))"))
+    handed_in = HandedIn("ada", "lab", "lab.ipynb", nbformat.writes(nb).encode(), "", {})
+    result = grade(worker, lab, handed_in, seed=1, timeout=5)
+    told = [cell.node.metadata.rnncourse for cell in result.cells]
+    told += [cell.node.get("outputs") for cell in result.cells if cell.added]
+    assert "5007" in str(told) and "1235007" not in str(told)
 
 
 def test_a_function_that_a_test_says_it_uses_must_be_there():

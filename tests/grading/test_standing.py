@@ -122,7 +122,7 @@ def test_a_persons_points_and_words_go_as_they_came(course, grade):
     assert grade(course)[1]["ada"]["score"] == 6
     assert enter(1, 0.5, "first words") == 3 + 3 + 0.5 and "first words" in page(course, "ada")
     assert enter(0.5, 1, "first words") == 3 + 3 + 1, "points moved from one cell to another"
-    assert "2.5 / 3" in page(course, "ada")
+    assert "2.5 of 3" in page(course, "ada")
     assert enter(None, None, "other words") == 6 and "other words" in page(course, "ada")
     assert enter(None, None, "") == 6 and "words" not in page(course, "ada")
 

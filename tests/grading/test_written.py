@@ -144,8 +144,8 @@ def test_an_answer_is_seen_wherever_it_stands(course, formgrader):
 
 def test_no_answer_is_nothing_and_final_while_it_may_stand_elsewhere(course):
     for student in ("answered", *WORDS, "pasted", "linked"):
-        assert "essay: a person grades it" in course.results[student]["note"], student
-    assert "essay" not in course.results["blank"]["note"] and "draw: a person grades it" in course.results["blank"]["note"]
+        assert "a person grades essay" in course.results[student]["note"], student
+    assert "essay" not in course.results["blank"]["note"] and "a person grades draw" in course.results["blank"]["note"]
     assert {result["score"] for result in course.results.values()} == {9}
     assert {result["max_score"] for result in course.results.values()} == {15}
     assert "No response." in feedback(course, "blank")
@@ -209,7 +209,7 @@ def test_what_a_person_enters_in_the_formgrader_reaches_table_and_feedback_and_g
     formgrader(f"api/grade/{grades['answered'][0]['id']}", "PUT", manual_score=None, extra_credit=None)
     formgrader(f"api/comment/{grades['answered'][1]['id']}", "PUT", manual_comment=None)
     _, results, _ = grade(course)
-    assert results["answered"]["score"] == 9 + 1.5 and "essay: a person grades it" in results["answered"]["note"]
+    assert results["answered"]["score"] == 9 + 1.5 and "a person grades essay" in results["answered"]["note"]
     page = feedback(course, "answered")
     assert "Well" not in page and "extra" not in page and "On the <strong>task</strong>." in page
 

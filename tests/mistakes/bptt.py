@@ -1,5 +1,4 @@
-"""Mistakes of the lab `bptt`, 28 points. A wrong `step_jacobian` costs points of `gradient_profile` too, and a wrong
-`rnn_backward` those of `train_truncated`: they call them."""
+"""Mistakes of the lab `bptt`, 28 points: each costs the points of its own task, also where a later one calls it."""
 
 from . import Mistake
 
@@ -38,49 +37,49 @@ UPDATE = "W_xh, W_hh, b_h = W_xh - lr * dW_xh, W_hh - lr * dW_hh, b_h - lr * db_
 
 MISTAKES = [
     # lost at the visible half of step_jacobian
-    Mistake("puts the old state in the rows", "step_jacobian", ((JACOBIAN, "(1 - h_t**2)[:, None, :] * W_hh.T"),), 21),
-    Mistake("scales the columns", "step_jacobian", (("[:, :, None]", "[:, None, :]"),), 21),
-    Mistake("forgets tanh'", "step_jacobian", ((JACOBIAN, "np.broadcast_to(W_hh, (len(h_t), *W_hh.shape))"),), 21),
-    Mistake("takes tanh' of the state", "step_jacobian", (("h_t**2", "np.tanh(h_t) ** 2"),), 21),
-    Mistake("takes tanh' for that of the logistic function", "step_jacobian", (("(1 - h_t**2)", "(h_t * (1 - h_t))"),), 21),
-    Mistake("gives one Jacobian for all", "step_jacobian", (("(1 - h_t**2)", "(1 - h_t[:1] ** 2)"),), 21),
-    Mistake("averages over the batch", "step_jacobian", ((JACOBIAN, f"np.mean({JACOBIAN}, axis=0, keepdims=True)"),), 21),
-    Mistake("takes the diagonal of the batch", "step_jacobian", ((JACOBIAN, "np.diag(1 - h_t**2) @ W_hh"),), 21),
-    Mistake("multiplies before it subtracts", "step_jacobian", ((JACOBIAN, "1 - (h_t**2)[:, :, None] * W_hh"),), 21),
-    Mistake("puts W_hh on the left", "step_jacobian", ((JACOBIAN, "np.array([W_hh @ np.diag(1 - h * h) for h in h_t])"),), 21),
-    Mistake("squares the slope", "step_jacobian", (("(1 - h_t**2)", "((1 - h_t**2) ** 2)"),), 21),
-    Mistake("adds the slope", "step_jacobian", (("[:, :, None] *", "[:, :, None] +"),), 21),
+    Mistake("puts the old state in the rows", "step_jacobian", ((JACOBIAN, "(1 - h_t**2)[:, None, :] * W_hh.T"),), 25),
+    Mistake("scales the columns", "step_jacobian", (("[:, :, None]", "[:, None, :]"),), 25),
+    Mistake("forgets tanh'", "step_jacobian", ((JACOBIAN, "np.broadcast_to(W_hh, (len(h_t), *W_hh.shape))"),), 25),
+    Mistake("takes tanh' of the state", "step_jacobian", (("h_t**2", "np.tanh(h_t) ** 2"),), 25),
+    Mistake("takes tanh' for that of the logistic function", "step_jacobian", (("(1 - h_t**2)", "(h_t * (1 - h_t))"),), 25),
+    Mistake("gives one Jacobian for all", "step_jacobian", (("(1 - h_t**2)", "(1 - h_t[:1] ** 2)"),), 25),
+    Mistake("averages over the batch", "step_jacobian", ((JACOBIAN, f"np.mean({JACOBIAN}, axis=0, keepdims=True)"),), 25),
+    Mistake("takes the diagonal of the batch", "step_jacobian", ((JACOBIAN, "np.diag(1 - h_t**2) @ W_hh"),), 25),
+    Mistake("multiplies before it subtracts", "step_jacobian", ((JACOBIAN, "1 - (h_t**2)[:, :, None] * W_hh"),), 25),
+    Mistake("puts W_hh on the left", "step_jacobian", ((JACOBIAN, "np.array([W_hh @ np.diag(1 - h * h) for h in h_t])"),), 25),
+    Mistake("squares the slope", "step_jacobian", (("(1 - h_t**2)", "((1 - h_t**2) ** 2)"),), 25),
+    Mistake("adds the slope", "step_jacobian", (("[:, :, None] *", "[:, :, None] +"),), 25),
     # lost at its hidden half
     Mistake("returns float64", "step_jacobian", (("(1 - h_t**2)", "(1 - h_t.astype(float) ** 2)"),), 25),
     Mistake(
         "always has three units",
         "step_jacobian",
         ((JACOBIAN, "np.array([[(1 - h[i] ** 2) * W_hh[i, :3] for i in range(3)] for h in h_t])"),),
-        21,
+        25,
     ),
     # lost at the visible test of rnn_backward
-    Mistake("brings nothing back from the next step", "rnn_backward", ((CARRIED, "dh[:, t]"),), 16),
+    Mistake("brings nothing back from the next step", "rnn_backward", ((CARRIED, "dh[:, t]"),), 22),
     Mistake(
-        "takes the last step's loss alone", "rnn_backward", ((CARRIED, "(dh[:, t] * (t == h.shape[1] - 1) + dh_next)"),), 16
+        "takes the last step's loss alone", "rnn_backward", ((CARRIED, "(dh[:, t] * (t == h.shape[1] - 1) + dh_next)"),), 22
     ),
-    Mistake("forgets tanh'", "rnn_backward", ((f" * {SLOPE}", ""),), 16),
-    Mistake("forgets tanh' on the way to the step before", "rnn_backward", (("da[:, t] @ W_hh", f"{CARRIED} @ W_hh"),), 16),
-    Mistake("takes tanh' at the state before", "rnn_backward", ((SLOPE, "(1 - (h[:, t - 1] if t else h0) ** 2)"),), 16),
-    Mistake("goes forward in time", "rnn_backward", ((BACKWARDS, "range(h.shape[1])"),), 16),
-    Mistake("multiplies W_hh by the state after the step", "rnn_backward", ((H_PREV, "h"),), 16),
+    Mistake("forgets tanh'", "rnn_backward", ((f" * {SLOPE}", ""),), 22),
+    Mistake("forgets tanh' on the way to the step before", "rnn_backward", (("da[:, t] @ W_hh", f"{CARRIED} @ W_hh"),), 22),
+    Mistake("takes tanh' at the state before", "rnn_backward", ((SLOPE, "(1 - (h[:, t - 1] if t else h0) ** 2)"),), 22),
+    Mistake("goes forward in time", "rnn_backward", ((BACKWARDS, "range(h.shape[1])"),), 22),
+    Mistake("multiplies W_hh by the state after the step", "rnn_backward", ((H_PREV, "h"),), 22),
     Mistake(
-        "takes W_xh's gradient of one step", "rnn_backward", (('"bti,btj->ij", da, x', '"bi,bj->ij", da[:, 0], x[:, 0]'),), 16
+        "takes W_xh's gradient of one step", "rnn_backward", (('"bti,btj->ij", da, x', '"bi,bj->ij", da[:, 0], x[:, 0]'),), 22
     ),
-    Mistake("averages over the steps", "rnn_backward", (("da.sum(axis=(0, 1))", "da.sum(axis=0).mean(axis=0)"),), 16),
-    Mistake("uses autograd", "rnn_backward", (("    da = np", AUTOGRAD + "    da = np"),), 16),
-    Mistake("starts from a state of zeros", "rnn_backward", (("[h0[:, None],", "[0 * h0[:, None],"),), 16),
-    Mistake("goes back through W_hh untransposed", "rnn_backward", (("da[:, t] @ W_hh", "da[:, t] @ W_hh.T"),), 16),
+    Mistake("averages over the steps", "rnn_backward", (("da.sum(axis=(0, 1))", "da.sum(axis=0).mean(axis=0)"),), 22),
+    Mistake("uses autograd", "rnn_backward", (("    da = np", AUTOGRAD + "    da = np"),), 22),
+    Mistake("starts from a state of zeros", "rnn_backward", (("[h0[:, None],", "[0 * h0[:, None],"),), 22),
+    Mistake("goes back through W_hh untransposed", "rnn_backward", (("da[:, t] @ W_hh", "da[:, t] @ W_hh.T"),), 22),
     Mistake(
-        "transposes the gradient of W_hh", "rnn_backward", (('"bti,btj->ij", da, h_prev', '"bti,btj->ji", da, h_prev'),), 16
+        "transposes the gradient of W_hh", "rnn_backward", (('"bti,btj->ij", da, h_prev', '"bti,btj->ji", da, h_prev'),), 22
     ),
-    Mistake("averages over the batch", "rnn_backward", (("da.sum(axis=(0, 1))", "da.mean(axis=0).sum(axis=0)"),), 16),
+    Mistake("averages over the batch", "rnn_backward", (("da.sum(axis=(0, 1))", "da.mean(axis=0).sum(axis=0)"),), 22),
     Mistake(
-        "takes the first sequence's gradient for all", "rnn_backward", (("dh_next = da[:, t] @", "dh_next = da[:1, t] @"),), 16
+        "takes the first sequence's gradient for all", "rnn_backward", (("dh_next = da[:, t] @", "dh_next = da[:1, t] @"),), 22
     ),
     Mistake(
         "takes tanh' at h0 too",
@@ -95,32 +94,32 @@ MISTAKES = [
         22,
     ),
     Mistake(
-        "rolls the states, so that the last stands before the first", "rnn_backward", ((H_PREV, "np.roll(h, 1, axis=1)"),), 16
+        "rolls the states, so that the last stands before the first", "rnn_backward", ((H_PREV, "np.roll(h, 1, axis=1)"),), 22
     ),
-    Mistake("keeps db_h of each sequence", "rnn_backward", (("da.sum(axis=(0, 1))", "da.sum(axis=1)"),), 16),
+    Mistake("keeps db_h of each sequence", "rnn_backward", (("da.sum(axis=(0, 1))", "da.sum(axis=1)"),), 22),
     Mistake(
         "divides by the number of steps",
         "rnn_backward",
         (('dW_hh = np.einsum("bti,btj->ij", da, h_prev)', 'dW_hh = np.einsum("bti,btj->ij", da, h_prev) / h.shape[1]'),),
-        16,
+        22,
     ),
     Mistake(
         "adds up what comes back over all later steps",
         "rnn_backward",
         (("dh_next = da[:, t] @ W_hh", "dh_next = dh_next + da[:, t] @ W_hh"),),
-        18,
+        22,
     ),
     Mistake("returns dh0 first", "rnn_backward", (("return da @ W_xh, dh_next,", "return dh_next, da @ W_xh,"),), 22),
-    Mistake("forgets dh0", "rnn_backward", (("return da @ W_xh, dh_next,", "return da @ W_xh,"),), 16),
+    Mistake("forgets dh0", "rnn_backward", (("return da @ W_xh, dh_next,", "return da @ W_xh,"),), 22),
     Mistake(
         "multiplies the loss's share by tanh' alone",
         "rnn_backward",
         (("(dh[:, t] + dh_next) * (1 - h[:, t] ** 2)", "dh[:, t] * (1 - h[:, t] ** 2) + dh_next"),),
-        16,
+        22,
     ),
     # lost at its hidden test
     Mistake("computes in float64 whatever comes in", "rnn_backward", (("np.empty_like(h)", "np.empty(h.shape)"),), 24),
-    Mistake("always goes back three steps", "rnn_backward", ((BACKWARDS, "(2, 1, 0)"),), 18),
+    Mistake("always goes back three steps", "rnn_backward", ((BACKWARDS, "(2, 1, 0)"),), 22),
     Mistake(
         "gathers the parameters' gradients in float64",
         "rnn_backward",

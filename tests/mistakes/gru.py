@@ -306,7 +306,7 @@ def gru_step_before(x_t, h_prev, W_ih, W_hh, b_ih, b_hh):
     Mistake("takes dh_prev from the side of the input", "gru_step_backward", (("dh_side @ W_hh", "dx_side @ W_hh"),), 16),
     Mistake("forgets the second way to h_prev", "gru_step_backward", (("dh_side @ W_hh + dh_t * z", "dh_t * z"),), 16),
     Mistake(
-        "computes in float32 whatever comes in",
+        "computes in half precision",
         "gru_step_backward",
         (("    du = dh_t", "    dh_t = dh_t.astype(np.float16)\n    du = dh_t"),),
         16,
@@ -366,7 +366,6 @@ def gru_step_before(x_t, h_prev, W_ih, W_hh, b_ih, b_hh):
     Mistake("rounds up", "equal_hidden_size", ((LOOP, ROOT.format(rounding="ceil")),), 20),
     Mistake("rounds to the nearest", "equal_hidden_size", ((LOOP, ROOT.format(rounding="round")),), 20),
     Mistake("returns the first size that is too large", "equal_hidden_size", (("return size", "return size + 1"),), 20),
-    Mistake("returns a float", "equal_hidden_size", (("return size", "return float(size)"),), 20),
     Mistake("returns H", "equal_hidden_size", ((LOOP, "    return H"),), 20),
     Mistake("takes the root of 4/3 of H", "equal_hidden_size", ((LOOP, "    return int(np.sqrt(4 / 3) * H)"),), 20),
     Mistake(

@@ -1,4 +1,4 @@
-"""Mistakes of the lab `recurrence`, 24 points. A wrong `rnn_step` costs points of `rnn_sequence` too, which calls it."""
+"""Mistakes of the lab `recurrence`, 24 points: each costs the points of its own task, also where a later one calls it."""
 
 from . import Mistake
 
@@ -32,21 +32,21 @@ TEMPERED = "y = logits / temperature"
 
 MISTAKES = [
     # lost at the visible test of rnn_step
-    Mistake("forgets the bias", "rnn_step", ((" + b_h", ""),), 15),
-    Mistake("adds the bias twice, as torch has two", "rnn_step", ((" + b_h", " + 2 * b_h"),), 15),
-    Mistake("forgets tanh", "rnn_step", (("np.tanh", ""),), 15),
-    Mistake("uses the row convention", "rnn_step", (("W_xh.T", "W_xh"), ("W_hh.T", "W_hh")), 15),
-    Mistake("transposes W_xh alone", "rnn_step", (("W_hh.T", "W_hh"),), 15),
-    Mistake("computes the first sequence alone", "rnn_step", (("x_t @", "x_t[:1] @"), ("h_prev @", "h_prev[:1] @")), 15),
-    Mistake("takes the first sequence's state for all", "rnn_step", (("h_prev @", "h_prev[0] @"),), 15),
-    Mistake("adds the bias outside tanh", "rnn_step", ((" + b_h)", ") + b_h"),), 15),
-    Mistake("adds the bias as a column", "rnn_step", ((" + b_h", " + b_h[:, None]"),), 15),
-    Mistake("takes the logistic function for tanh", "rnn_step", ((f"np.tanh({A_T})", f"1 / (1 + np.exp(-({A_T})))"),), 15),
-    Mistake("swaps the matrices", "rnn_step", (("x_t @ W_xh.T + h_prev @ W_hh.T", "x_t @ W_hh.T + h_prev @ W_xh.T"),), 15),
-    Mistake("multiplies element by element", "rnn_step", (("h_prev @ W_hh.T", "(h_prev[:, None] * W_hh).sum(axis=1)"),), 15),
-    Mistake("forgets the state before", "rnn_step", ((" + h_prev @ W_hh.T", ""),), 15),
+    Mistake("forgets the bias", "rnn_step", ((" + b_h", ""),), 20),
+    Mistake("adds the bias twice, as torch has two", "rnn_step", ((" + b_h", " + 2 * b_h"),), 20),
+    Mistake("forgets tanh", "rnn_step", (("np.tanh", ""),), 20),
+    Mistake("uses the row convention", "rnn_step", (("W_xh.T", "W_xh"), ("W_hh.T", "W_hh")), 20),
+    Mistake("transposes W_xh alone", "rnn_step", (("W_hh.T", "W_hh"),), 20),
+    Mistake("computes the first sequence alone", "rnn_step", (("x_t @", "x_t[:1] @"), ("h_prev @", "h_prev[:1] @")), 20),
+    Mistake("takes the first sequence's state for all", "rnn_step", (("h_prev @", "h_prev[0] @"),), 20),
+    Mistake("adds the bias outside tanh", "rnn_step", ((" + b_h)", ") + b_h"),), 20),
+    Mistake("adds the bias as a column", "rnn_step", ((" + b_h", " + b_h[:, None]"),), 20),
+    Mistake("takes the logistic function for tanh", "rnn_step", ((f"np.tanh({A_T})", f"1 / (1 + np.exp(-({A_T})))"),), 20),
+    Mistake("swaps the matrices", "rnn_step", (("x_t @ W_xh.T + h_prev @ W_hh.T", "x_t @ W_hh.T + h_prev @ W_xh.T"),), 20),
+    Mistake("multiplies element by element", "rnn_step", (("h_prev @ W_hh.T", "(h_prev[:, None] * W_hh).sum(axis=1)"),), 20),
+    Mistake("forgets the state before", "rnn_step", ((" + h_prev @ W_hh.T", ""),), 20),
     # lost at its hidden test
-    Mistake("computes in float64 whatever comes in", "rnn_step", (("x_t @", "x_t.astype(float) @"),), 17),
+    Mistake("computes in float64 whatever comes in", "rnn_step", (("x_t @", "x_t.astype(float) @"),), 21),
     Mistake(
         "writes tanh out in exponentials",
         "rnn_step",
@@ -64,7 +64,7 @@ MISTAKES = [
             ("W_hh.T", "W_hh.T.astype(np.float32)"),
             (" + b_h)", " + b_h.astype(np.float32))"),
         ),
-        17,
+        21,
     ),
     Mistake(
         "copies the numbers of the visible test",
@@ -73,13 +73,13 @@ MISTAKES = [
 def rnn_step(x_t, h_prev, W_xh, W_hh, b_h):
     return np.array([[-0.5915, 0.8917, 0.9545], [0.9827, -0.7857, -0.9727]])
 """,
-        16,
+        20,
     ),
     Mistake(
         "calls math.tanh for each number",
         "rnn_step",
         ((f"np.tanh({A_T})", f"np.vectorize(math.tanh)({A_T})"), ("def rnn_step", "import math\n\n\ndef rnn_step")),
-        17,
+        21,
     ),
     # lost at the visible test of rnn_sequence
     Mistake("starts every step from h0", "rnn_sequence", (("x[:, t], h_t,", "x[:, t], h0,"),), 19),

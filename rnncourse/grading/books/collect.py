@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnncourse.grading.judge.grade import HandedIn
 from rnncourse.grading.judge.picture import PICTURES, kind_of
+from rnncourse.grading.judge.submitted import HandedIn
 
 MAX_NOTEBOOK = 32 << 20
 MAX_FILES = 1000  # files and folders that lie beside the notebook, and the bytes of all that is read of them

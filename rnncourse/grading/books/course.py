@@ -14,9 +14,10 @@ import secrets
 import sys
 from pathlib import Path
 
-from traitlets.config import Config, PyFileConfigLoader
+from traitlets.config import Config, LazyConfigValue, PyFileConfigLoader
 
-from rnncourse.grading.judge.grade import HandedIn
+from rnncourse.grading.judge.libraries import LIBRARIES
+from rnncourse.grading.judge.submitted import HandedIn
 
 STRUCTURE = os.path.join("{nbgrader_step}", "{student_id}", "{assignment_id}")  # nbgrader's own
 
@@ -63,13 +64,37 @@ def cell_time(config: Config) -> float:
     return seconds if seconds and seconds > 0 else 30  # to nbgrader the others are no limit
 
 
-def rules(config: Config, root: Path) -> str:
-    """SHA-256 over what decides how points are published: the configuration, the plug-in for lateness."""
-    said = {section: settings for section, settings in config.items() if settings}
-    words = json.dumps(
+def libraries(config: Config) -> tuple[tuple[str, ...], list[str]]:
+    """The libraries that grading imports once for all, where labs name them; and of those that the course
+    adds, what isn't installed.
+
+    Raises:
+        RuntimeError: `c.Grader.libraries` is no list of names.
+    """
+    names = config.Grader.get("libraries", [])
+    if isinstance(names, LazyConfigValue):  # of c.Grader.libraries.append(…)
+        names = names.get_value([])
+    if not isinstance(names, list) or not all(map(_is_module, names)):
+        raise RuntimeError(f"c.Grader.libraries is a list of names such as ['pandas'], and not {names!r}")
+    missing = [name for name in names if not importlib.util.find_spec(name.partition(".")[0])]
+    return tuple(dict.fromkeys((*LIBRARIES, *names))), missing
+
+
+def _is_module(name) -> bool:
+    return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
+
+
+def settings(config: Config) -> str:
+    """A configuration as text: the same for the same settings, whatever has been asked for."""
+    said = {section: set_to for section, set_to in config.items() if set_to}
+    return json.dumps(
         said, sort_keys=True, default=lambda value: getattr(value, "__qualname__", type(value).__name__)
     )
-    digest = hashlib.sha256(words.encode() + (root / "nbgrader_config.py").read_bytes())
+
+
+def rules(config: Config, root: Path) -> str:
+    """SHA-256 over what decides how points are published: the configuration, the plug-in for lateness."""
+    digest = hashlib.sha256(settings(config).encode() + (root / "nbgrader_config.py").read_bytes())
     plugin = config.AssignLatePenalties.get("plugin_class", "")
     module = plugin.rpartition(".")[0] if isinstance(plugin, str) else plugin.__module__
     with contextlib.suppress(ImportError, ValueError, AttributeError, OSError, TypeError):
@@ -85,6 +110,11 @@ def labs(config: Config) -> list[str]:
 def notebooks(lab: Path) -> dict[str, Path]:
     """The notebooks of a lab by name, in order; `lab` is its folder in the source."""
     return {path.stem: path for path in sorted(lab.glob("[!.]*.ipynb"))}
+
+
+def sources(lab: Path) -> list[Path]:
+    """The notebooks and modules of a lab."""
+    return [*notebooks(lab).values(), *lab.rglob("*.py")]
 
 
 def declared(lab: Path) -> list[str]:
@@ -137,8 +167,8 @@ def lab_fingerprint(config: Config, lab: str) -> str:
     """SHA-256 of a lab's source: when it changes, what was graded by it is out of date."""
     digest = hashlib.sha256(_files_digest(folder(config, "source") / lab))
     for part in ("header", "footer"):
-        if path := config.IncludeHeaderFooter.get(part):
-            digest.update(Path(path).read_bytes())
+        path = Path(config.IncludeHeaderFooter.get(part, ""))
+        digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import nh3
-from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 
 from rnncourse.grading.books.collect import regular, text
@@ -40,6 +39,7 @@ _COMMENT_TAGS = _TAGS | {
     "span",
     "u",
 }
+SECTIONS = re.compile(r"In the chapter: .*")  # as a lab's tasks name them
 _REFERENCE = re.compile(
     r"!\[[^\]\n]{0,500}\]\(<?([^()<>\s]{1,300})|&lt;img\b[^>\n]{0,300}?\bsrc *= *[\"']?([^\"'>\s]{1,300})"
 )
@@ -76,11 +76,7 @@ def _title(nb: NotebookNode) -> str:
 def _task(task: Task, files: "_Files", chapter: str, left: list[int]) -> dict:
     """A task with its texts as HTML; `left` is how many characters may still be coloured."""
     here = {test.at["cell"]: test.at["line"] for test in task.tests if test.at}
-    words = re.sub(
-        r"(In the chapter: *)[\"“]([^\"”]+)[\"”]",
-        lambda found: f"{found[1]}[{found[2]}]({chapter}#{_anchor(found[2])})" if chapter else found[0],
-        task.text,
-    )
+    words = SECTIONS.sub(lambda found: linked(found[0], chapter), task.text) if chapter else task.text
     pictures = {
         name: f"data:{mime};base64,{''.join(data)}"
         for name, kinds in (task.node.get("attachments", {}) if task.node else {}).items()
@@ -95,13 +91,19 @@ def _task(task: Task, files: "_Files", chapter: str, left: list[int]) -> dict:
     }  # fmt: skip
 
 
-def _anchor(heading: str) -> str:
-    """Of a heading in the built book."""
-    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+def linked(words: str, chapter: str) -> str:
+    """Such words with each section's name as a link to its heading in the built book."""
+
+    def link(name: re.Match) -> str:
+        return f"[{name[1]}]({chapter}#{re.sub(r'[^a-z0-9]+', '-', name[1].lower()).strip('-')})"
+
+    return re.sub(r"[\"“]([^\"”]+)[\"”]", link, words)
 
 
 def _comment(words: str) -> str:
     """A person's comment as nbgrader's own feedback shows it: Markdown, formulas as written."""
+    from nbconvert.filters import markdown2html  # half a second that only a person's words are worth
+
     html = markdown2html(words)
     return nh3.clean(
         html, tags=_COMMENT_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"}

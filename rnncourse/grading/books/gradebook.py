@@ -1,8 +1,9 @@
 """nbgrader's gradebook: what it keeps of a lab, and what a submission earned; what a person entered is never
 touched.
 
-Rows are read and written as columns, by statements that are made once: nbgrader's objects load everything
-about their lab again after each commit, and to make a statement takes longer than to execute it.
+Rows are read and written as columns, by statements that are made once: nbgrader's objects take a second to
+import and load everything about their lab again after each commit, and to make a statement takes longer than
+to execute it.
 """
 
 from collections.abc import Iterable
@@ -10,85 +11,90 @@ from datetime import datetime
 from uuid import uuid4
 
 from nbformat import NotebookNode
-from nbgrader.api import (
-    Assignment,
-    BaseCell,
-    Comment,
-    Grade,
-    Gradebook,
-    GradeCell,
-    MissingEntry,
-    Notebook,
-    Student,
-    SubmittedAssignment,
-    SubmittedNotebook,
-)
 from sqlalchemy import bindparam, insert, select, update
 
+from rnncourse.grading.books import tables
+from rnncourse.grading.books.tables import Gradebook
 from rnncourse.grading.judge.notebook import Cell
 
-# `who` is a student's id, `lab` the name of a lab, `entry` the key of a submitted notebook.
-_LAB = select(Assignment.id).where(Assignment.name == bindparam("lab")).scalar_subquery()
-_HANDED_IN = SubmittedAssignment.student_id == bindparam("who"), SubmittedAssignment.assignment_id == _LAB
+# `who` is a student's id, `lab` the name of a lab, `key` that of a submitted notebook, an entry.
+_LAB = select(tables.assignment.c.id).where(tables.assignment.c.name == bindparam("lab")).scalar_subquery()
+_HANDED_IN = tables.submitted.c.student_id == bindparam("who"), tables.submitted.c.assignment_id == _LAB
 _ENTRIES = (
-    select(Notebook.name, SubmittedNotebook.id)
-    .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-    .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
+    select(tables.notebook.c.name, tables.entry.c.id)
+    .select_from(tables.entry)
+    .join(tables.submitted, tables.entry.c.assignment_id == tables.submitted.c.id)
+    .join(tables.notebook, tables.entry.c.notebook_id == tables.notebook.c.id)
     .where(*_HANDED_IN)
 )
 _SET_TIME = (
-    update(SubmittedAssignment)
-    .where(*_HANDED_IN, SubmittedAssignment.timestamp.is_distinct_from(bindparam("received")))
+    update(tables.submitted)
+    .where(*_HANDED_IN, tables.submitted.c.timestamp.is_distinct_from(bindparam("received")))
     .values(timestamp=bindparam("received"))
 )
 _FORGET = (
-    update(Grade)
-    .where(Grade.notebook_id == bindparam("entry"), Grade.cell_id.in_(select(GradeCell.id)))
-    .values(auto_score=0.0, needs_manual_grade=Grade.manual_score.is_not(None))
+    update(tables.grade)
+    .where(
+        tables.grade.c.notebook_id == bindparam("key"),
+        tables.grade.c.cell_id.in_(select(tables.grade_cell.c.id)),
+    )
+    .values(auto_score=0.0, needs_manual_grade=tables.grade.c.manual_score.is_not(None))
 )
 _NO_PENALTY = (
-    update(SubmittedNotebook.__table__)
-    .where(SubmittedNotebook.id == bindparam("entry"))
-    .where(SubmittedNotebook.late_submission_penalty.is_not(None))
+    update(tables.entry)
+    .where(tables.entry.c.id == bindparam("key"), tables.entry.c.late_submission_penalty.is_not(None))
     .values(late_submission_penalty=None)
 )
-_IS_STUDENT = select(Student.id).where(Student.id == bindparam("who"))
-_NOTEBOOKS = select(Notebook.id).where(Notebook.assignment_id == _LAB)
-_CELLS = select(BaseCell.id, BaseCell.type).where(BaseCell.notebook_id == bindparam("notebook"))
-_DUE = select(Assignment.duedate).where(Assignment.name == bindparam("lab"))
+_IS_STUDENT = select(tables.student.c.id).where(tables.student.c.id == bindparam("who"))
+_NOTEBOOKS = select(tables.notebook.c.id).where(tables.notebook.c.assignment_id == _LAB)
+_NOTEBOOK = _NOTEBOOKS.where(tables.notebook.c.name == bindparam("name"))
+_SOURCES = select(*tables.source_cell.c["name", "source", "checksum"]).where(
+    tables.source_cell.c.notebook_id == bindparam("notebook")
+)
+_POINTS = (
+    select(tables.cell.c.name, tables.grade_cell.c.max_score)
+    .select_from(tables.grade_cell)
+    .join(tables.cell, tables.grade_cell.c.id == tables.cell.c.id)
+    .where(tables.cell.c.notebook_id == bindparam("notebook"))
+)
+_CELLS = select(tables.cell.c.id, tables.cell.c.type).where(
+    tables.cell.c.notebook_id == bindparam("notebook")
+)
+_DUE = select(tables.assignment.c.duedate).where(tables.assignment.c.name == bindparam("lab"))
 _GRADES = (
     select(
-        Grade.id,
-        BaseCell.name,
-        BaseCell.type,
-        Grade.manual_score,
-        Grade.needs_manual_grade,
-        Grade.extra_credit,
-        Grade.score.label("score"),
-        Grade.max_score.label("max_score"),
+        *tables.grade.c["id", "manual_score", "needs_manual_grade", "extra_credit"],
+        *tables.cell.c["name", "type"],
+        tables.score.label("score"),
+        tables.max_score.label("max_score"),
     )
-    .join(BaseCell, Grade.cell_id == BaseCell.id)
-    .where(Grade.notebook_id == bindparam("entry"))
+    .select_from(tables.grade)
+    .join(tables.cell, tables.grade.c.cell_id == tables.cell.c.id)
+    .where(tables.grade.c.notebook_id == bindparam("key"))
 )
 _COMMENTS = (
-    select(Comment.id, BaseCell.name, Comment.auto_comment, Comment.comment.label("comment"))
-    .join(BaseCell, Comment.cell_id == BaseCell.id)
-    .where(Comment.notebook_id == bindparam("entry"))
+    select(
+        tables.comment.c.id, tables.cell.c.name, tables.comment.c.auto_comment, tables.said.label("comment")
+    )
+    .select_from(tables.comment)
+    .join(tables.cell, tables.comment.c.cell_id == tables.cell.c.id)
+    .where(tables.comment.c.notebook_id == bindparam("key"))
 )
-_NEW = {kind: insert(kind) for kind in (Student, SubmittedAssignment, SubmittedNotebook, Grade, Comment)}
 _SET_GRADE = (
-    update(Grade.__table__)
-    .where(Grade.id == bindparam("key"))
+    update(tables.grade)
+    .where(tables.grade.c.id == bindparam("key"))
     .values(auto_score=bindparam("earned"), needs_manual_grade=bindparam("waits"))
 )
 _SET_COMMENT = (
-    update(Comment.__table__).where(Comment.id == bindparam("key")).values(auto_comment=bindparam("said"))
+    update(tables.comment)
+    .where(tables.comment.c.id == bindparam("key"))
+    .values(auto_comment=bindparam("words"))
 )
 _TOTAL = select(
-    SubmittedNotebook.score.label("score"),
-    SubmittedNotebook.max_score.label("max_score"),
-    SubmittedNotebook.late_submission_penalty.label("late_penalty"),
-).where(SubmittedNotebook.id == bindparam("entry"))
+    tables.total.label("score"),
+    tables.max_total.label("max_score"),
+    tables.entry.c.late_submission_penalty.label("late_penalty"),
+).where(tables.entry.c.id == bindparam("key"))
 
 
 def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
@@ -98,16 +104,16 @@ def stored(gradebook: Gradebook, lab: str, notebook: str) -> dict[str, dict]:
     Raises:
         RuntimeError: it is not in the gradebook.
     """
-    try:
-        entry = gradebook.find_notebook(notebook, lab)
-    except MissingEntry:
+    db = gradebook.db.connection()
+    entered = db.execute(_NOTEBOOK, {"lab": lab, "name": notebook}).scalar()
+    if entered is None:
         raise RuntimeError(
             f"{lab}/{notebook} is not in the gradebook: run nbgrader generate_assignment {lab}"
-        ) from None
-    points = {cell.name: cell.max_score for cell in entry.grade_cells}
+        )
+    points = dict(db.execute(_POINTS, {"notebook": entered}).all())
     return {
-        cell.name: {"source": cell.source, "checksum": cell.checksum, "points": points.get(cell.name, 0.0)}
-        for cell in entry.source_cells
+        row.name: {"source": row.source, "checksum": row.checksum, "points": points.get(row.name, 0.0)}
+        for row in db.execute(_SOURCES, {"notebook": entered})
     }
 
 
@@ -136,7 +142,7 @@ def reset(gradebook: Gradebook, lab: str, student: str, notebooks: Iterable[str]
         known = entries(gradebook, lab, student)
     db.execute(_SET_TIME, names | {"received": received})
     for name in notebooks:
-        db.execute(_FORGET, {"entry": known[name]})
+        db.execute(_FORGET, {"key": known[name]})
     gradebook.db.commit()
 
 
@@ -148,54 +154,58 @@ def set_time(gradebook: Gradebook, lab: str, student: str, received: datetime | 
 
 def withdraw(gradebook: Gradebook, lab: str, student: str) -> None:
     """Take back what came of a submission that is there no more; what a person entered stays."""
-    for entry in entries(gradebook, lab, student).values():
-        gradebook.db.connection().execute(_FORGET, {"entry": entry})
-        no_penalty(gradebook, entry)
+    for key in entries(gradebook, lab, student).values():
+        gradebook.db.connection().execute(_FORGET, {"key": key})
+        no_penalty(gradebook, key)
     set_time(gradebook, lab, student, None)
     gradebook.db.commit()
 
 
-def no_penalty(gradebook: Gradebook, entry: str) -> None:
+def no_penalty(gradebook: Gradebook, key: str) -> None:
     """Nothing is taken off for lateness. The caller commits."""
-    gradebook.db.connection().execute(_NO_PENALTY, {"entry": entry})
+    gradebook.db.connection().execute(_NO_PENALTY, {"key": key})
 
 
 def _add(db, names: dict[str, str]) -> None:
     """What nbgrader's add_student and add_submission enter."""
     if db.execute(_IS_STUDENT, names).scalar() is None:
-        db.execute(_NEW[Student], {"id": names["who"]})
-    assignment = db.execute(select(_LAB), names).scalar_one()
-    key = uuid4().hex
-    db.execute(
-        _NEW[SubmittedAssignment], {"id": key, "student_id": names["who"], "assignment_id": assignment}
-    )
-    for notebook in db.execute(_NOTEBOOKS, names).scalars().all():
-        entry = uuid4().hex
-        db.execute(_NEW[SubmittedNotebook], {"id": entry, "assignment_id": key, "notebook_id": notebook})
-        cells = db.execute(_CELLS, {"notebook": notebook}).all()
-        for kind, cell_types in (
-            (Grade, ("GradeCell", "TaskCell")),
-            (Comment, ("SolutionCell", "TaskCell")),
-        ):
-            if rows := [{"cell_id": cell, "notebook_id": entry} for cell, of in cells if of in cell_types]:
-                db.execute(_NEW[kind], rows)
+        db.execute(insert(tables.student), {"id": names["who"]})
+    lab, handed_in = db.execute(select(_LAB), names).scalar_one(), uuid4().hex
+    db.execute(insert(tables.submitted), {"id": handed_in, "student_id": names["who"], "assignment_id": lab})
+    for of in db.execute(_NOTEBOOKS, names).scalars().all():
+        key = uuid4().hex
+        row = {"id": key, "assignment_id": handed_in, "notebook_id": of, "flagged": False}
+        db.execute(insert(tables.entry), row)
+        grades, comments = [], []
+        for name, kind in db.execute(_CELLS, {"notebook": of}).all():
+            if kind in ("GradeCell", "TaskCell"):
+                grades.append(_row(name, key) | {"needs_manual_grade": True})
+            if kind in ("SolutionCell", "TaskCell"):
+                comments.append(_row(name, key))
+        for table, rows in ((tables.grade, grades), (tables.comment, comments)):
+            if rows:
+                db.execute(insert(table), rows)
 
 
-def save(gradebook: Gradebook, entry: str, cells: list[Cell]) -> None:
+def _row(of: str, key: str) -> dict[str, str]:
+    return {"id": uuid4().hex, "cell_id": of, "notebook_id": key}
+
+
+def save(gradebook: Gradebook, key: str, cells: list[Cell]) -> None:
     """Enter what each cell earned, and which answers are missing. The caller commits."""
     db, by_name = gradebook.db.connection(), {cell.id: cell for cell in cells if cell.id}
     grades, comments = [], []
-    for row in db.execute(_GRADES, {"entry": entry}):
+    for row in db.execute(_GRADES, {"key": key}):
         if row.type == "GradeCell" and row.name in by_name:
             score = by_name[row.name].node.metadata.get("rnncourse", {}).get("score", 0.0)
             grades.append(
                 {"key": row.id, "earned": score, "waits": row.manual_score is not None or score is None}
             )
-    for row in db.execute(_COMMENTS, {"entry": entry}):
+    for row in db.execute(_COMMENTS, {"key": key}):
         own = by_name[row.name].node.metadata.get("rnncourse", {}) if row.name in by_name else {}
-        comment = "No response." if own.get("unanswered") else None
-        if comment != row.auto_comment:
-            comments.append({"key": row.id, "said": comment})
+        words = "No response." if own.get("unanswered") else None
+        if words != row.auto_comment:
+            comments.append({"key": row.id, "words": words})
     for statement, rows in ((_SET_GRADE, grades), (_SET_COMMENT, comments)):
         if rows:
             db.execute(statement, rows)
@@ -206,7 +216,7 @@ def due(gradebook: Gradebook, lab: str) -> datetime | None:
     return gradebook.db.connection().execute(_DUE, {"lab": lab}).scalar_one()
 
 
-def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
+def marks(gradebook: Gradebook, key: str, nb: NotebookNode) -> dict:
     """Write scores and comments, a person's included, into an autograded notebook, as nbgrader does before
     feedback.
 
@@ -214,20 +224,30 @@ def marks(gradebook: Gradebook, entry: str, nb: NotebookNode) -> dict:
     a person.
     """
     db = gradebook.db.connection()
-    grades = {row.name: row for row in db.execute(_GRADES, {"entry": entry})}
-    comments = {row.name: row.comment for row in db.execute(_COMMENTS, {"entry": entry})}
-    for cell in nb.cells:
-        flags = cell.metadata.get("nbgrader", {})
+    grades = {row.name: row for row in db.execute(_GRADES, {"key": key})}
+    comments = {row.name: row.comment for row in db.execute(_COMMENTS, {"key": key})}
+    for node in nb.cells:
+        flags = node.metadata.get("nbgrader", {})
         name = flags.get("grade_id")
         if name in grades:
-            grade = grades[name]
-            flags["score"], flags["points"], flags["waits"] = (
-                grade.score,
-                grade.max_score,
-                grade.needs_manual_grade,
-            )
-            flags["extra_credit"] = grade.extra_credit or 0.0
+            row = grades[name]
+            flags["score"], flags["points"] = row.score, row.max_score
+            flags["waits"], flags["extra_credit"] = row.needs_manual_grade, row.extra_credit or 0.0
         if name in comments:
             flags["comment"] = comments[name]
     waiting = [name for name, row in grades.items() if row.needs_manual_grade]
-    return {**db.execute(_TOTAL, {"entry": entry}).mappings().one(), "waiting": waiting}
+    return {**db.execute(_TOTAL, {"key": key}).mappings().one(), "waiting": waiting}
+
+
+def tasks(nb: NotebookNode) -> list[dict]:
+    """Name, score and maximum of each graded cell of a notebook with `marks`; no score where a person has
+    yet to grade.
+    """
+    found = []
+    for cell in nb.cells:
+        flags = cell.metadata.get("nbgrader", {})
+        if "score" in flags:
+            score = flags["score"] + flags["extra_credit"]
+            score = None if flags["waits"] and not score else score
+            found.append({"name": flags["grade_id"], "score": score, "max_score": flags["points"]})
+    return found

@@ -7,57 +7,43 @@ in the gradebook what stands in the cells.
 """
 
 import atexit
-import os
 from pathlib import Path
 
-import nbformat
 from nbconvert.exporters import Exporter, NotebookExporter
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import BaseConverter
-from nbgrader.preprocessors import IncludeHeaderFooter, NbGraderPreprocessor, SaveAutoGrades
-from nbgrader.utils import find_all_files, parse_utc
-from traitlets import Bool, Unicode, default
-from traitlets.config import Config
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.utils import parse_utc
+from traitlets import Bool, List, Unicode, default
 
 from rnncourse.grading.books import collect, feedback, gradebook
-from rnncourse.grading.books.course import cell_time, declared, notebooks, own_folders, seed_of
+from rnncourse.grading.books.copies import lab_of
+from rnncourse.grading.books.course import (
+    cell_time,
+    declared,
+    libraries,
+    notebooks,
+    own_folders,
+    seed_of,
+)
 from rnncourse.grading.books.received import Received
 from rnncourse.grading.books.writing import write_whole
 from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.grade import grade
-from rnncourse.grading.judge.notebook import Lab
 
 _workers: dict[tuple, Worker] = {}
 
 
-def worker(hidden: tuple[Path, ...], isolated: bool) -> Worker:
+def worker(hidden: tuple[Path, ...], isolated: bool, libraries: tuple[str, ...]) -> Worker:
     """The worker of this process, which stays warm for the next submission."""
-    key = hidden, isolated
+    key = hidden, isolated, libraries
     if key not in _workers:
-        engine = Engine(hidden, isolated)
+        engine = Engine(hidden, isolated, libraries=libraries)
         _workers[key] = Worker(engine)
         atexit.register(engine.close)
         atexit.register(_workers[key].close)  # before the engine
     return _workers[key]
-
-
-def lab_of(config: Config, coursedir, gb: Gradebook, lab: str) -> dict[str, Lab]:
-    """The instructor's copies of a lab's notebooks, by name.
-
-    Raises:
-        RuntimeError: one is not in the gradebook, or has changed since.
-    """
-    source, whole = _source(coursedir, lab), IncludeHeaderFooter(config=config)
-    given = {
-        os.path.relpath(path, source): Path(path).read_bytes()
-        for path in find_all_files(str(source), [*coursedir.ignore, "*.ipynb"])
-    }
-    copies = {}
-    for name, path in notebooks(source).items():
-        nb, _ = whole(nbformat.read(path, as_version=4), {})
-        copies[name] = Lab(nb, gradebook.stored(gb, lab, name), given)
-    return copies
 
 
 def _source(coursedir, lab: str) -> Path:
@@ -77,6 +63,10 @@ class Grader(NotebookExporter):
     ).tag(config=True)
     timestamps = Bool(
         False, help="Whether timestamp.txt in a submission was written by whoever collected it."
+    ).tag(config=True)
+
+    libraries = List(
+        Unicode(), help="What labs use and is slow to import: it is imported once for all submissions."
     ).tag(config=True)
 
     book = Unicode(
@@ -100,8 +90,9 @@ class Grader(NotebookExporter):
         lab, student, notebook = names["assignment"], names["student"], names["notebook"]
         with Gradebook(coursedir.db_url, coursedir.course_id) as gb:
             gradebook.reset(gb, lab, student, [notebook], gb.find_submission(lab, student).timestamp)
-            copies = lab_of(self.config, coursedir, gb, lab)
-        engine = worker(own_folders(coursedir.root, _source(coursedir, ".")), self.isolated)
+            copies = lab_of(self.config, gb, lab, _source(coursedir, lab))
+        hidden = own_folders(coursedir.root, _source(coursedir, "."))
+        engine = worker(hidden, self.isolated, libraries(self.config)[0])
         contents = _read(coursedir, collect.Submission(student, lab, Path(filename).parent))
         handed_in = contents.notebooks[notebook]
         seed = seed_of(Path(coursedir.root), handed_in)

@@ -3,7 +3,6 @@
 import copy
 import os
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from nbgrader.utils import capture_log
 from sqlalchemy import create_engine, inspect
 from traitlets.config import Config
 
-from rnncourse.grading.judge.failure import BEGIN
+from rnncourse.grading.books.writing import replace_folder
+from rnncourse.grading.judge.outcome import BEGIN
 
 
 def release(config: Config, lab: str) -> bool:
@@ -37,8 +37,7 @@ def release(config: Config, lab: str) -> bool:
             _say_what_is_hidden(source, new / source.name)
         if _files(new) == _files(target):
             return False
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(new, target)
+        replace_folder(target, new)
     return True
 
 
@@ -76,6 +75,8 @@ def _generate(config: Config, lab: str, folder: str) -> None:
     app.create_assignment = app.force = True
     outcome = capture_log(app)
     if not outcome["success"]:
+        if outcome["error"].rstrip().endswith("KeyboardInterrupt"):  # which it takes for one more failure
+            raise KeyboardInterrupt
         source = os.path.relpath(Path(config.CourseDirectory.source_directory, lab))
         raise RuntimeError(f"{lab}: {_reason(outcome, source)}")
 

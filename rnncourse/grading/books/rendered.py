@@ -25,6 +25,11 @@ _ATTRIBUTES = {
     "a": {"href"}, "img": {"src", "alt"}, "span": {"class"}, "div": {"class", "tabindex"}, "p": {"class"},
     "pre": {"tabindex"},
 }  # fmt: skip
+_ENVIRONMENTS = {  # those that the library doesn't know, by one that it does
+    "aligned|alignedat|alignat|eqnarray": r"\\\1{align*}",
+    "gather|gathered|multline": r"\\\1{matrix}",
+    "equation": "",
+}
 _FORMULA = re.compile("\ue000(\\d+)\ue001")
 
 
@@ -87,6 +92,8 @@ class _Renderer(IPythonRenderer):
 
 def formula(tex: str, block: bool) -> str:
     """A formula as MathML, or as it is written where that can't be had."""
+    for pattern, name in _ENVIRONMENTS.items():
+        tex = re.sub(rf"\\(begin|end){{(?:{pattern})\*?}}(?:{{\d+}})?", name, tex)
     try:
         shown = convert(tex, display="block" if block else "inline")
     except Exception:  # whatever it says of TeX that it doesn't know

@@ -5,6 +5,7 @@ each.
 import functools
 import json
 import queue
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -14,24 +15,21 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import parse_utc
 from traitlets.config import Config
 
-from rnncourse.grading.books import feedback, gradebook
+from rnncourse.grading.books import gradebook, registered
 from rnncourse.grading.books.collect import STAMP, Contents, Submission, line, read
-from rnncourse.grading.books.course import cell_time, seed_of
-from rnncourse.grading.books.plugin import lab_of
+from rnncourse.grading.books.copies import lab_of
+from rnncourse.grading.books.course import cell_time, folder, seed_of
 from rnncourse.grading.books.received import Received
-from rnncourse.grading.books.release import register
 from rnncourse.grading.books.result import Result, Task, failed, forget_result, standings, write_result
+from rnncourse.grading.books.tables import Gradebook
 from rnncourse.grading.books.writing import remove, write_folder, write_whole
 from rnncourse.grading.judge.engine import Engine, NoIsolation, Worker
 from rnncourse.grading.judge.grade import Graded, grade
 from rnncourse.grading.judge.notebook import Lab
 
+_UTC = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})? UTC")  # as it is written here and by nbgrader
 SECRET = "submission_secret.txt"  # by which nbgrader gives feedback to whoever handed in
 
 
@@ -51,7 +49,7 @@ def grade_all(
     refused: dict[str, Exception] = {}
     for name in sorted({task.submission.lab for task in to_do}):
         try:
-            register(config, name)
+            registered.ensure(config, name)
         except Exception as error:
             refused[name] = error
     crew = [Worker(engine) for _ in range(workers)]
@@ -61,7 +59,7 @@ def grade_all(
             labs: dict[str, dict[str, Lab]] = {}  # the notebooks of each by name
             for name in {task.submission.lab for task in to_do} - set(refused):
                 try:
-                    labs[name] = lab_of(config, books.coursedir, books.gb, name)
+                    labs[name] = lab_of(config, books.gb, name)
                 except Exception as error:
                     refused[name] = error
             idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -97,6 +95,7 @@ def grade_all(
                             running[pool.submit(one, task.submission)] = task
                     if not running:
                         break
+                    _pages()
                     for job in wait(running, return_when=FIRST_COMPLETED).done:
                         task = running.pop(job)
                         try:
@@ -108,6 +107,8 @@ def grade_all(
                             result = books.failed(task, error)
                         yield result
             finally:
+                for worker in crew if running else ():  # something ended this
+                    worker.end()
                 pool.shutdown(cancel_futures=True)
     finally:
         for worker in crew:
@@ -145,11 +146,17 @@ def withdraw(config: Config, gone: list[Submission]) -> None:
             forget_result(books.autograded, submission.student, submission.lab)
 
 
+def _pages():
+    """What makes the students' pages: half a second of imports, while the first submissions run."""
+    from rnncourse.grading.books import feedback
+
+    return feedback
+
+
 @contextmanager
 def _books(config: Config):
-    coursedir = CourseDirectory(config=config)
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gb:
-        yield Books(config, coursedir, gb)
+    with Gradebook(config.CourseDirectory.db_url) as gb:
+        yield Books(config, gb)
 
 
 @dataclass
@@ -157,22 +164,19 @@ class Books:
     """A course's gradebook and the folders of what was graded."""
 
     config: Config
-    coursedir: CourseDirectory
     gb: Gradebook
 
     @property
     def root(self) -> Path:
-        return Path(self.coursedir.root)
+        return Path(self.config.CourseDirectory.root)
 
     @property
     def autograded(self) -> Path:
-        return Path(self.coursedir.autograded_directory)
+        return folder(self.config, "autograded")
 
     def folder(self, name: str, of: Submission) -> Path:
         """A submission's own in `autograded` or in `feedback`."""
-        return Path(
-            self.coursedir.format_path(getattr(self.coursedir, f"{name}_directory"), of.student, of.lab)
-        )
+        return folder(self.config, name) / of.student / of.lab
 
     def begin(self, task: Task, notebooks: Iterable[str]) -> None:
         """Nothing is left that an earlier run gave."""
@@ -207,25 +211,27 @@ class Books:
             write_whole(kept / name, words)
         if (kept / SECRET).is_file():
             stamp[SECRET] = (kept / SECRET).read_bytes()
-        told = {f"{name}.html": feedback.page(graded[name], marks[name], kept) for name in graded}
+        told = {f"{name}.html": _pages().page(graded[name], marks[name], kept) for name in graded}
         write_folder(pages, told | stamp)
         total = {
             what: sum(mark[what] or 0.0 for mark in marks.values())
             for what in ("score", "late_penalty", "max_score")
         }
-        looks, notes = bool(problem), [problem]
+        looks, notes, by_hand, tasks = bool(problem), [problem], [], []
         for name, notebook in graded.items():
-            run, waiting = notebook.metadata["rnncourse"], marks[name]["waiting"]
+            run, of = notebook.metadata["rnncourse"], "" if name == lab else f"{name}/"
             reasons = [run["problem"], *run.get("person", [])]
-            reasons += [f"{cell}: a person grades it" for cell in waiting]
             looks |= any(reasons)
-            of = "" if name == lab else f"{name}/"
-            notes += [f"{of}{said}" for said in (*reasons, run.get("note")) if said]
+            by_hand += [f"{of}{cell}" for cell in marks[name]["waiting"]]
+            notes += [f"{of}{said}" for said in (*reasons, *run.get("remarks", [])) if said]
+            tasks += [one | {"name": of + one["name"]} for one in gradebook.tasks(notebook)]
+        notes += [f"a person grades {', '.join(by_hand)}"] if by_hand else []
         notes += {notebook.metadata["rnncourse"].get("aside", "") for notebook in graded.values()}
         result = Result(
             student, lab, max(0.0, total["score"] - total["late_penalty"]), total["max_score"],
-            not looks, ", ".join(filter(None, notes)), task.fingerprint if complete else "",
+            not looks and not by_hand, "; ".join(filter(None, notes)), task.fingerprint if complete else "",
             task.time, standings(self.gb.db.connection(), student, lab)[student, lab], task.rules,
+            tasks,
         )  # fmt: skip
         write_result(self.autograded, result)
         return result
@@ -235,20 +241,27 @@ class Books:
     ) -> dict[str, dict]:
         """Enter what lateness costs, and write each notebook's marks into it; see `gradebook.marks`."""
         entries = gradebook.entries(self.gb, of.lab, of.student)
-        names = {"student": of.student, "assignment": of.lab, "db_url": self.coursedir.db_url}
+        names = {"student": of.student, "assignment": of.lab, "db_url": self.config.CourseDirectory.db_url}
         names["book"] = self.config.Grader.get("book", "")
         due = gradebook.due(self.gb, of.lab)
         gradebook.set_time(self.gb, of.lab, of.student, time)
         for name in graded if not due else ():
             gradebook.no_penalty(self.gb, entries[name])
         self.gb.db.commit()  # once, for each waits for the disk
-        for name, notebook in graded.items() if due else ():
-            resources = {"nbgrader": names | {"notebook": name}}
-            AssignLatePenalties(config=self.config).preprocess(notebook, resources)
+        if due:
+            self._penalise(graded, names)
         return {
             name: names | {"notebook": name} | gradebook.marks(self.gb, entries[name], notebook)
             for name, notebook in graded.items()
         }
+
+    def _penalise(self, graded: dict[str, NotebookNode], names: dict) -> None:
+        """Enter what lateness costs, as nbgrader's plug-in says."""
+        from nbgrader.preprocessors import AssignLatePenalties
+
+        for name, notebook in graded.items():
+            resources = {"nbgrader": names | {"notebook": name}}
+            AssignLatePenalties(config=self.config).preprocess(notebook, resources)
 
     def failed(self, task: Task, error: Exception) -> Result:
         """What was begun is given up, and the next run tries again."""
@@ -263,6 +276,10 @@ class Books:
 def _parsed(time: str) -> tuple[datetime | None, str]:
     """The time of a hand-in as nbgrader reads it, or why a person must look."""
     try:
-        return parse_utc(time) if time else None, ""
+        if not time or _UTC.fullmatch(time):
+            return datetime.fromisoformat(time.removesuffix(" UTC")) if time else None, ""
+        from nbgrader.utils import parse_utc  # which knows all other forms
+
+        return parse_utc(time), ""
     except Exception:  # dateutil has several for what is no time
         return None, f"{STAMP} is no time that can be read: {line(time)[:60]!r}"

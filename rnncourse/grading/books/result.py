@@ -19,7 +19,8 @@ from rnncourse.grading.books.writing import write_whole
 class Result:
     """What a submission was given, and for what: `fingerprint` covers the student's and the lab's files, and
     how long a cell may run; `time` is the line that says when it was handed in, `standing` what the
-    gradebook said, and `rules` the course's configuration.
+    gradebook said, and `rules` the course's configuration; `tasks` are name, score and max_score of each
+    graded cell, or None in a file of before there were any.
     """
 
     student: str
@@ -32,6 +33,7 @@ class Result:
     time: str = ""
     standing: str = ""
     rules: str = ""
+    tasks: list[dict] | None = None
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,9 @@ class State:
 
 
 def state_of(config: Config, root: Path, labs: list[str], student: str | None = None,
-             watch=lambda found, name: found) -> State:  # fmt: skip
-    """Compare everything; `student` alone, who is then to be graded whether anything changed or not.
+             watch=lambda found, name: found, again: bool = False) -> State:  # fmt: skip
+    """Compare everything; `student` alone, who is then to be graded whether anything changed or not, as all
+    are `again`.
 
     `root` holds nbgrader_config.py, `watch` may show how far along the list of a lab's submissions it is.
 
@@ -55,9 +56,12 @@ def state_of(config: Config, root: Path, labs: list[str], student: str | None = 
         task = Task(one, whole, received.of(one, fingerprint, before), rule)
         graded = all((autograded / one.student / one.lab / f"{name}.ipynb").exists() for name in names)
         told = all((feedback / one.student / one.lab / f"{name}.html").exists() for name in names)
-        if student is not None or not old or not stands or old.fingerprint != whole or not graded:
+        anew = again or student is not None
+        if anew or not old or not stands or old.fingerprint != whole or not graded:
             state.to_do.append(task)
-        elif (old.standing, old.time, old.rules) != (stands, task.time, rule) or not told:
+        elif (
+            (old.standing, old.time, old.rules) != (stands, task.time, rule) or old.tasks is None or not told
+        ):
             state.changed.append(task)
         else:
             state.results.append(old)

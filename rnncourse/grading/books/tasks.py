@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from rnncourse.grading.books.collect import text
-from rnncourse.grading.judge.failure import BEGIN, parted, without_hidden
+from rnncourse.grading.judge.failure import parted, without_hidden
+from rnncourse.grading.judge.outcome import BEGIN
 
 _HEADING = re.compile(r"^#{1,6}[ \t]*(.+?)[ \t]*#*$", re.MULTILINE)
 _POINTS = re.compile(r"\s*\([^()]*\bpoints?\b[^()]*\)$")

@@ -53,6 +53,8 @@ pre.code { counter-reset: line; padding-left: 0; }
 .wide table { font-size: .95rem; } .heading { margin-bottom: .2rem; }
 .said { font-size: 1rem; font-family: inherit; background: none; padding: 0; }
 math { font-size: 1.08em; }
+mtd[columnalign=right] { text-align: right; padding-inline: 0; } mtd[columnalign=left] { text-align: left; padding-inline: 0; }
+mtd[columnalign=right]:not(:first-child) { padding-left: 2em; }
 img { max-width: 100%; background: #fff; border-radius: .3rem; }
 .comment { border-left: .3rem solid var(--name); padding: .1rem 0 .1rem .9rem; margin: .9rem 0; }
 .comment p { white-space: pre-line; }

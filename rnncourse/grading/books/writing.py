@@ -37,6 +37,18 @@ def write_folder(folder: Path, files: dict[str, str | bytes]) -> None:
         write_whole(folder / name, data)
 
 
+def replace_folder(folder: Path, new: Path) -> None:
+    """Make a folder a copy of another: never half of it."""
+    copy, old = (folder.with_name(f".{folder.name}.{what}") for what in ("part", "old"))
+    for left in (copy, old):  # by a run that was ended
+        remove(left)
+    shutil.copytree(new, copy)
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(folder, old)
+    os.rename(copy, folder)
+    remove(old)
+
+
 def remove(folder: Path) -> None:
     """Remove a folder of what was made here, if it is there."""
     with contextlib.suppress(FileNotFoundError):

@@ -282,12 +282,11 @@ def _python_path() -> list[str]:
 
 def _cure(said: str) -> str:
     if any(
-        words in said
-        for words in ("setting up uid map", "No permissions to create", "unshare", "Operation not permitted")
+        words in said for words in ("uid map", "namespace", "RTM_", "unshare", "Operation not permitted")
     ):
         return (
-            f"{said}: allow user namespaces (sysctl -w kernel.unprivileged_userns_clone=1, on Ubuntu "
-            "kernel.apparmor_restrict_unprivileged_userns=0, "
-            "in a container --security-opt seccomp=unconfined)"
+            f"{said.rstrip('.')}: allow user namespaces (sysctl -w kernel.unprivileged_userns_clone=1, or "
+            "user.max_user_namespaces=10000, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0, in a "
+            "container --security-opt seccomp=unconfined --security-opt systempaths=unconfined)"
         )
     return said

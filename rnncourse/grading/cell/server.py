@@ -49,7 +49,7 @@ def warm() -> None:
 def load(libraries: list[str]) -> None:
     """Import those that are not there yet, and do what each does at its first use."""
     for name in libraries:
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(Exception):  # whoever uses it will see why
             importlib.import_module(name)
     warm()
     gc.collect()

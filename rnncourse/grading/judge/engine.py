@@ -16,7 +16,6 @@ from pathlib import Path
 from rnncourse.grading.cell.sandbox import ENVIRONMENT, NoIsolation
 from rnncourse.grading.judge.libraries import LIBRARIES
 from rnncourse.grading.judge.outcome import Outcome
-from rnncourse.grading.judge.source import shared_names
 
 LIMITS = {"memory": 2 << 30, "cpu": 60.0, "processes": 32, "files": 64, "size": 32 << 20}
 NOTEBOOK = 5  # times the time of a cell: the time of a notebook
@@ -50,7 +49,7 @@ class Engine:
         self.environment = os.environ | ENVIRONMENT | {"NBGRADER_EXECUTION": execution, "MPLBACKEND": "Agg"}
         path = [str(Path(__file__).parents[3]), *filter(None, [self.environment.get("PYTHONPATH")])]
         self.environment["PYTHONPATH"] = os.pathsep.join(path)
-        self.lock = threading.Lock()
+        self.lock, self.used = threading.Lock(), False
         self.start()
 
     def start(self) -> None:
@@ -70,6 +69,7 @@ class Engine:
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                start_new_session=True,  # it ends when our end of a socket does, whatever we end of
             )
 
     def wait(self) -> None:
@@ -89,6 +89,7 @@ class Engine:
         ours, theirs = socket.socketpair()
         with self.lock, theirs:
             self.wait()
+            self.used = True
             try:
                 socket.send_fds(self.control, [b"+"], [theirs.fileno()])
             except (BrokenPipeError, ConnectionResetError):
@@ -100,17 +101,23 @@ class Engine:
 
     def close(self) -> None:
         """End it; its workers must have been closed before."""
-        if not self.ready:  # nobody has waited for it, so nothing runs in it
+        if not self.used:  # it may still import, but nothing runs in it
             self.process.kill()
         self.control.close()
         self.process.wait()
+
+
+def _shared(cells) -> list[str]:
+    from rnncourse.grading.judge.source import shared_names  # IPython: the parent has it by now
+
+    return shared_names(cells)
 
 
 class Worker:
     """One worker: it runs one notebook at a time."""
 
     def __init__(self, engine: Engine):
-        self.engine, self.wire = engine, None
+        self.engine, self.socket, self.wire, self.ended = engine, None, None, False
 
     def run(
         self,
@@ -135,7 +142,7 @@ class Worker:
             "cells": [{name: getattr(cell, name) for name in names} for cell in cells],
             "forbid": list(forbid), "files": files or {}, "seed": seed, "limits": LIMITS,
             "timeout": timeout, "notebook_timeout": NOTEBOOK * timeout, "theirs": list(theirs),
-            "reference": lab.reference if lab else {}, "shared": lab.shared if lab else shared_names(cells),
+            "reference": lab.reference if lab else {}, "shared": lab.shared if lab else _shared(cells),
         }  # fmt: skip
         outcomes = {True: {}, False: {}}
         reply = self._ask(json.dumps(job).encode() + b"\n")
@@ -145,8 +152,10 @@ class Worker:
 
     def _ask(self, line: bytes) -> dict:
         if self.wire is None:
-            with self.engine.fork() as wire:
-                self.wire = wire.makefile("rwb")
+            self.socket = self.engine.fork()
+            self.wire = self.socket.makefile("rwb")
+        if self.ended:
+            raise WorkerEnded("the grading process was ended")
         try:
             self.wire.write(line)
             self.wire.flush()
@@ -158,9 +167,17 @@ class Worker:
             raise WorkerEnded("the grading process ended")
         return json.loads(line)
 
+    def end(self) -> None:
+        """End it from another thread than the one that waits for its answer, which is then WorkerEnded."""
+        self.ended, wire = True, self.socket
+        if wire:
+            with contextlib.suppress(OSError):  # it has just been closed
+                wire.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """End it."""
         if self.wire:
             with contextlib.suppress(BrokenPipeError):
                 self.wire.close()
-            self.wire = None
+            self.socket.close()
+            self.socket = self.wire = None

@@ -1,6 +1,5 @@
 """One submission, all steps: rebuild it, run it, and write down in the notebook itself what came of it."""
 
-import builtins
 import hashlib
 import re
 from dataclasses import dataclass
@@ -10,32 +9,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from rnncourse.grading.judge.engine import Worker, WorkerEnded
-from rnncourse.grading.judge.failure import BEGIN
 from rnncourse.grading.judge.notebook import Cell, Lab
-from rnncourse.grading.judge.outcome import NOT_REACHED, Outcome
-from rnncourse.grading.judge.submitted import Unreadable, parse
+from rnncourse.grading.judge.outcome import BEGIN, NOT_REACHED, Outcome
+from rnncourse.grading.judge.remarks import about_the_notebook, about_the_run
+from rnncourse.grading.judge.submitted import HandedIn, Unreadable, parse
 
 ENDED = "the run ended early"
-UNKNOWN = "an error of its own"  # for a name that a student gave
-
-
-@dataclass(frozen=True)
-class HandedIn:
-    """A submission as it was read, once: nothing in this room opens a student's folder."""
-
-    student: str
-    lab: str
-    name: str  # of the notebook's file
-    notebook: bytes
-    problem: str  # why there is no notebook in it, or empty
-    files: dict[str, bytes]  # of those that the lab lets students hand in beside it
-
-    def digest(self) -> bytes:
-        """SHA-256 over all that decides what runs."""
-        digest = hashlib.sha256(self.notebook)
-        for name, content in sorted(self.files.items()):
-            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
-        return digest.digest()
 
 
 @dataclass
@@ -79,10 +58,13 @@ def grade(worker: Worker, lab: Lab, handed_in: HandedIn, seed: int, timeout: flo
         missing = [cell.id for i, cell in enumerate(cells) if cell.kind == "test" and i not in outcomes]
         person += [f"{ENDED}, before {', '.join(missing)}"] if missing and not problem else []
     enter(cells, outcomes, shown)
+    remarks = []
+    if outcomes or not problem:
+        remarks = about_the_notebook(lab, submitted) + about_the_run(cells, outcomes)
     notebook = lab.notebook(cells)
     notebook.metadata["rnncourse"] = {
         "student": handed_in.student, "lab": handed_in.lab, "seed": seed,
-        "problem": problem, "person": person, "note": _note(cells),
+        "problem": problem, "person": person, "remarks": remarks,
         "sha256": hashlib.sha256(handed_in.notebook).hexdigest(),
         "graded": started.isoformat(timespec="seconds"),  # how long it took, a hidden test has a part in
     }  # fmt: skip
@@ -105,7 +87,9 @@ def enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outc
         if cell.kind == "test":
             missing = Outcome(i, fault=NOT_REACHED, score=0.0, where="hidden", message=NOT_REACHED)
             outcome = outcomes.get(i, missing)
-            if BEGIN not in cell.source:  # what the student reads of it is what it earned
+            if (
+                BEGIN not in cell.source and not outcome.rests
+            ):  # what the student reads of it is what it earned
                 outcome = seen or outcome
             own["score"] = outcome.score
             own["rests"] = outcome.rests
@@ -157,22 +141,3 @@ def _without_script(markdown: str) -> str:
     markdown = re.sub(r"&(?=#|\w+;)", "& ", markdown)
     markdown = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", markdown)
     return re.sub(r"(s\s*c\s*r\s*i\s*p\s*t)([\s\\]*:)", r"\1 \2", markdown, flags=re.IGNORECASE)
-
-
-def _note(cells: list[Cell]) -> str:
-    """What went wrong in each solution cell, for the instructor's table: it explains the zeros in the tests
-    below it. No word of it is a student's.
-    """
-    errors = []
-    for cell in cells:
-        if cell.kind in ("solution", "manual") and cell.is_code:
-            names = [output.ename for output in cell.node.outputs if output.output_type == "error"]
-            known = [name if _is_built_in(name) else UNKNOWN for name in names[:1]]
-            fault = cell.node.metadata["rnncourse"].get("fault")
-            errors += [f"{cell.id}: {why}" for why in ([fault] if fault else known)]
-    return ", ".join(errors)
-
-
-def _is_built_in(name: str) -> bool:
-    kind = getattr(builtins, name, None)
-    return isinstance(kind, type) and issubclass(kind, BaseException)

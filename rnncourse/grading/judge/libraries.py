@@ -1,5 +1,5 @@
 """The libraries that labs use and that are slow to import: a process has imported them before it forks, and
-no others, for each makes every fork dearer.
+no others, for each makes every fork dearer. A course adds its own by `c.Grader.libraries`.
 """
 
 import contextlib
@@ -7,25 +7,30 @@ import importlib
 import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 LIBRARIES = ("matplotlib.pyplot", "torch", "torch.testing")
 
 
-def mentioned(*notebooks: Path) -> tuple[str, ...]:
-    """Those that the notebooks of labs name, or that their locked cells import; all, where one can't be
-    read.
+def mentioned(*files: Path, among: tuple[str, ...] = LIBRARIES) -> tuple[str, ...]:
+    """Those that the notebooks of labs name, or that their locked cells import, and what modules beside them
+    name; all, where one can't be read.
     """
     text = []
     try:
-        for path in notebooks:
+        for path in files:
+            if path.suffix != ".ipynb":
+                text.append(path.read_text())
+                continue
             for cell in json.loads(path.read_bytes())["cells"]:
                 source = "".join(cell["source"]) if cell["cell_type"] == "code" else ""
                 locked = cell["metadata"].get("nbgrader", {}).get("locked")
                 text += [line for line in source.splitlines() if "import" in line] if locked else [source]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return LIBRARIES
-    return tuple(name for name in LIBRARIES if all(part in "\n".join(text) for part in name.split(".")))
+        return among
+    words = "\n".join(text)
+    return tuple(name for name in among if all(part in words for part in name.split(".")))
 
 
 def imported(job: dict) -> list[str]:
@@ -42,10 +47,10 @@ def imported(job: dict) -> list[str]:
     return [name for root, name in roots.items() if re.search(rf"\b{root}\b", lines)]
 
 
-def load(names: tuple[str, ...]) -> None:
-    """Import them, as far as they are installed, for processes of one thread."""
+def load(names: Iterable[str]) -> None:
+    """Import them, as far as that can be done, for processes of one thread."""
     for name in names:
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(Exception):  # whoever uses it will see why
             importlib.import_module(name)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)

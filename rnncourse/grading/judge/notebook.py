@@ -45,7 +45,8 @@ class Cell:
     @property
     def unanswered(self) -> bool:
         """Whether a solution is as released."""
-        return self.node.metadata.get("nbgrader", {}).get("released") == self.source
+        released = self.node.metadata.get("nbgrader", {}).get("released")
+        return released is not None and bare(released) == bare(self.source)
 
 
 class Lab:
@@ -92,7 +93,7 @@ class Lab:
             if not cell.id and cell.node.get("id")
         }
         by_source = {
-            (cell.node.cell_type, _bare(cell.source)): i for i, cell in enumerate(self.cells) if not cell.id
+            (cell.node.cell_type, bare(cell.source)): i for i, cell in enumerate(self.cells) if not cell.id
         }
         last = {raw.grade_id: raw for raw in submitted}
         cells = [replace(cell, node=_own(cell.node)) for cell in self.cells]
@@ -101,7 +102,7 @@ class Lab:
             if (
                 cell.kind == "solution"
                 and cell.id not in last
-                and any(_binds(others, name) for name in cell.defines)
+                and any(binds(others, name) for name in cell.defines)
             ):
                 cell.source = cell.node.source = (
                     ""  # the stub would take the place of an answer in an added cell
@@ -122,10 +123,10 @@ class Lab:
                 continue
             known = None
             if raw.grade_id not in by_grade_id:
-                known = by_id.get(raw.id, by_source.get((raw.cell_type, _bare(raw.source))))
+                known = by_id.get(raw.id, by_source.get((raw.cell_type, bare(raw.source))))
             if known is not None:
                 place = known
-            if raw.source.strip() and (known is None or _bare(raw.source) != _bare(cells[known].source)):
+            if raw.source.strip() and (known is None or bare(raw.source) != bare(cells[known].source)):
                 added.setdefault(place, []).append(_added(raw))
         out = added.get(-1, [])
         for i, cell in enumerate(cells):
@@ -150,7 +151,7 @@ class Lab:
         return nbformat.from_dict({"cells": nodes, "metadata": metadata, **form})
 
 
-def _bare(source: str) -> str:
+def bare(source: str) -> str:
     """A source without what editors change of themselves."""
     return "\n".join(source.split("\r\n")).strip()
 
@@ -171,7 +172,7 @@ def _pictures(raw: Raw) -> dict[str, dict[str, str]]:
     return {name: bundle(data) for name, data in found.items() if data}
 
 
-def _binds(source: str, name: str) -> bool:
+def binds(source: str, name: str) -> bool:
     """Whether code binds a name at its top level, as far as its lines tell: what students wrote is not
     parsed here.
     """

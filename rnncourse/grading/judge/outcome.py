@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 NOT_REACHED = "the run ended before this test"
+KEPT = 2000  # characters of a message
+BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"  # around what students don't receive of a test
 
 
 @dataclass

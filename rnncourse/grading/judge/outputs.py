@@ -1,6 +1,6 @@
 """Outputs that the student's process sent, in nbformat's form and nothing else."""
 
-from rnncourse.grading.judge.remote import KEPT
+from rnncourse.grading.judge.outcome import KEPT
 
 KINDS = ("image/png", "image/jpeg", "image/svg+xml", "text/html", "text/latex", "text/plain")
 

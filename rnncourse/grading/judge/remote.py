@@ -22,10 +22,10 @@ from rnncourse.grading.judge.errors import EXCEPTIONS, Errors
 from rnncourse.grading.judge.handle import NO_OBJECT, Function, Handle
 from rnncourse.grading.judge.handover import Handover
 from rnncourse.grading.judge.licence import Licence
+from rnncourse.grading.judge.outcome import KEPT
 from rnncourse.grading.judge.source import parsed
 from rnncourse.grading.wire import Gone, Malformed, NotPlain, Wire, decode, encode
 
-KEPT = 2000  # characters of a message
 MAX_HANDLES, MAX_CALLS, MAX_DEPTH = (
     100_000,
     100_000,
@@ -57,7 +57,6 @@ class Student:
         self.ran: list[int | None] = []  # which cell of the notebook each was that ran there
         self.end = time.monotonic() + job["notebook_timeout"]
         self.deadline, self.number, self.forks = self.end, 0, 0
-        self.share = job["timeout"]  # seconds that the thing in hand may take
         self.asked = 0  # so many times
         # what went wrong in this cell; and the same without a word that the student can choose
         self.fault = self.public = ""
@@ -157,8 +156,8 @@ class Student:
         """The time of one thing: half as much each time that it has run over already, so that what never
         ends costs twice a cell's time, however many tests call it.
         """
-        before, self.share = (self.deadline, self.share), self.job["timeout"] / 2 ** self.slow.get(name, 0)
-        self.deadline = min(self.deadline, time.monotonic() + self.share)
+        before, share = self.deadline, self.job["timeout"] / 2 ** self.slow.get(name, 0)
+        self.deadline = min(self.deadline, time.monotonic() + share)
         try:
             yield
         except Fault:
@@ -166,7 +165,7 @@ class Student:
                 self.slow[name] = self.slow.get(name, 0) + 1
             raise
         finally:
-            self.deadline, self.share = before
+            self.deadline = before
 
     def call(self, function: Function, name: str, arguments: tuple, keywords: dict):
         """Call a function of the student's; what it does to its arguments is done to them here."""
@@ -271,8 +270,8 @@ class Student:
         except Gone:
             raise self.fail(self.drop() or "the process ended") from None
         except TimeoutError:
-            used_up = self.deadline == self.end
-            raise self.fail(self.drop() or (USED_UP if used_up else f"ran over {self.share:g} s")) from None
+            why = USED_UP if self.deadline == self.end else f"ran over {self.job['timeout']:g} s"
+            raise self.fail(self.drop() or why) from None
         except Malformed as error:
             raise self.fail(self.drop() or f"{NO_ANSWER}: {error}"[:200], NO_ANSWER) from None
         finally:

@@ -29,12 +29,12 @@ import numpy as np
 from rnncourse.grading.cell.sandbox import Keeper
 from rnncourse.grading.judge.cells import bound_by, compiled, imports_of, statements, uses
 from rnncourse.grading.judge.clock import clock, over_time
-from rnncourse.grading.judge.failure import BEGIN, hidden_lines, hint_of, line_of, message_of, without_hidden
+from rnncourse.grading.judge.failure import hidden_lines, hint_of, line_of, message_of, without_hidden
 from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.handle import Function, Handle
 from rnncourse.grading.judge.lab import Importer
 from rnncourse.grading.judge.names import Lost, Main, Names, source_of
-from rnncourse.grading.judge.outcome import Outcome
+from rnncourse.grading.judge.outcome import BEGIN, Outcome
 from rnncourse.grading.judge.outputs import clean
 from rnncourse.grading.judge.reference import Reference
 from rnncourse.grading.judge.refused import refused
@@ -61,7 +61,7 @@ def run(job: dict, keeper: Keeper, emit) -> None:
     if job.get("recording"):
         emit({"licence": sorted(once(job, keeper, lambda outcome: None, lambda index: 1, slow) or ())})
         return
-    if last < hidden:
+    if last < hidden and not any(cell["uses"] for cell in cells):
 
         def both(outcome) -> None:
             emit(outcome)
@@ -75,7 +75,8 @@ def run(job: dict, keeper: Keeper, emit) -> None:
         emit(replace(outcome, shown=True) if type(outcome) is Outcome else outcome)
 
     told = [cell | {"source": without_hidden(cell["source"])} for cell in cells[: last + 1]]
-    once(job | {"cells": told}, keeper, to_tell, lambda index: 0, slow)
+    # what the lab's own functions say, where they stand in, is not told
+    once(job | {"cells": told, "told": True}, keeper, to_tell, lambda index: 0, slow)
     once(job, keeper, emit, lambda index: 1, slow)
 
 
@@ -129,7 +130,7 @@ def once(job: dict, keeper: Keeper, emit, stage, slow: dict[str, int]) -> set[st
                     outcome = Outcome(index, score=0.0, fault=why, message=why, where=where)
                 else:
                     outcome = test(index, cell, names, student, failed)
-                if in_the_way and not stuck and outcome.score < cell["points"]:
+                if in_the_way and not stuck and outcome.score < cell["points"] and "told" not in job:
                     outcome = again(outcome, cell, names, student, reference, in_the_way)
                 reference.note(cell, outcome.score >= cell["points"])
                 names.run(imports_of(cell["source"]) if outcome.where else [], label(cell), seconds)

@@ -5,7 +5,9 @@ own, whose memory is limited. This file is that process's program too, and so it
 """
 
 import contextlib
+import hashlib
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -14,6 +16,12 @@ from dataclasses import astuple, dataclass, field
 MAX_CELLS = 2000
 MAX_SOURCE = 1 << 20  # characters of one cell
 MAX_PICTURES = 8 << 20  # characters of all attachments of a notebook
+# What has an effect elsewhere and none here: tags of nbclient's and nbconvert's, and nbgrader's settings.
+TAGS = (
+    "skip-execution", "raises-exception", "remove-cell", "remove-input", "remove-output", "remove_cell",
+    "remove_input", "remove_output",
+)  # fmt: skip
+FLAGS = ("points", "grade", "solution", "locked", "task")
 READ_HERE = 1 << 20  # bytes of a notebook
 MEMORY, SECONDS = 512 << 20, 60  # of the process that reads a larger one
 
@@ -23,14 +31,37 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True)
+class HandedIn:
+    """A submission as it was read, once: nothing in this room opens a student's folder."""
+
+    student: str
+    lab: str
+    name: str  # of the notebook's file
+    notebook: bytes
+    problem: str  # why there is no notebook in it, or empty
+    files: dict[str, bytes]  # of those that the lab lets students hand in beside it
+
+    def digest(self) -> bytes:
+        """SHA-256 over all that decides what runs."""
+        digest = hashlib.sha256(self.notebook)
+        for name, content in sorted(self.files.items()):
+            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
+        return digest.digest()
+
+
+@dataclass(frozen=True)
 class Raw:
-    """All that is read of a submitted cell; `attachments` are base64 by their name."""
+    """All that is read of a submitted cell; `attachments` are base64 by their name; `tags`, of TAGS, and
+    `flags`, nbgrader's settings, are only told of.
+    """
 
     cell_type: str  # code, markdown, raw, or a word of the student's
     id: str
     grade_id: str
     source: str
     attachments: dict[str, str] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    flags: dict[str, float] = field(default_factory=dict)
 
 
 def parse(data: bytes) -> list[Raw]:
@@ -112,7 +143,20 @@ def _raw(cell: dict, version, room: int) -> Raw | None:
     return Raw(
         kind, str(cell.get("id", ""))[:64], _plain(str(grade_id or "")[:200]), _plain(source),
         _attachments(cell.get("attachments"), room) if kind != "code" else {},
+        _tags(metadata), _flags(nbgrader),
     )  # fmt: skip
+
+
+def _tags(metadata) -> list[str]:
+    found = metadata.get("tags") if isinstance(metadata, dict) else None
+    return [tag for tag in TAGS if tag in found] if type(found) is list else []
+
+
+def _flags(nbgrader) -> dict[str, float]:
+    """nbgrader's settings of a cell, those that are numbers or truth values."""
+    found = {name: nbgrader.get(name) for name in FLAGS} if isinstance(nbgrader, dict) else {}
+    numbers = {name: value for name, value in found.items() if isinstance(value, (bool, int, float))}
+    return {name: float(value) if abs(value) < 10**9 else math.inf for name, value in numbers.items()}
 
 
 def _attachments(bundle, room: int) -> dict[str, str]:

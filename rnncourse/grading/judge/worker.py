@@ -30,12 +30,12 @@ RUNS = 2  # of a notebook, at most
 NO_SANDBOX = 2  # exit status of a scoring process whose sandbox is gone
 STUCK = -signal.SIGPROF  # of one that was in code that no Python interrupts
 LATE = "late"  # of one that was ended here
+RECURSION = 3000  # calls of the test's functions lie on the stack, and what is nested
 GRACE = 15  # seconds more before a scoring process itself is ended
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its time to remove a folder
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever presses Ctrl-C wants no traceback of ours
     control, options = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     try:
         sandbox = _sandbox(options) if options["isolated"] else None
@@ -92,12 +92,13 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
                 if needed not in keepers:
                     sandbox, keepers[needed] = _keeper(sandbox, options, number)
                     keepers[needed].libraries = needed
-                status, place = _run(job, keepers[needed], outcomes, end)
+                status, place = _run(job, keepers[needed], outcomes, end, wire)
                 if status == UNLICENSED and "licence" not in job:
                     asked = _reference(job)
                     key = json.dumps([asked["cells"], sorted(asked["files"].items())])
                     if key not in licences:
-                        _run(asked, keepers[needed], {}, time.monotonic() + job["notebook_timeout"] + GRACE)
+                        until = time.monotonic() + job["notebook_timeout"] + GRACE
+                        _run(asked, keepers[needed], {}, until, wire)
                         licences[key] = asked.get("licence", [])
                     job["licence"], end = (
                         licences[key],
@@ -157,11 +158,16 @@ def _keeper(sandbox: Sandbox, options: dict, number: int) -> tuple[Sandbox, Keep
         return sandbox, sandbox.keeper(number)
 
 
-def _run(job: dict, keeper: Keeper, outcomes: dict, end: float) -> tuple[int, list | None]:
+def _run(
+    job: dict, keeper: Keeper, outcomes: dict, end: float, asker: socket.socket
+) -> tuple[int, list | None]:
     """Score in a fork, until `end` at most; its exit status, and the place of the cell that it had come to.
 
     Each outcome that it gave is entered in `outcomes`, where there is none of that cell: they count when it
     ends badly, too.
+
+    Raises:
+        BrokenPipeError: `asker` was closed, so nobody waits for the answer any more.
     """
     cells.prepare(job)
     refused.prepare(job)
@@ -171,6 +177,7 @@ def _run(job: dict, keeper: Keeper, outcomes: dict, end: float) -> tuple[int, li
     if pid == 0:
         try:
             gc.disable()  # it does not live long enough
+            sys.setrecursionlimit(RECURSION)
             _limit_memory(job["limits"]["memory"])  # a test may make much of what a function returns
             os.close(read)
             own_errors = os.dup(2)
@@ -197,18 +204,23 @@ def _run(job: dict, keeper: Keeper, outcomes: dict, end: float) -> tuple[int, li
         finally:
             os._exit(1)
     os.close(write)
-    late, data = False, b""
-    while select.select([read], [], [], max(0.0, end - time.monotonic()))[0]:
-        part = os.read(read, 1 << 16)
+    late = alone = False
+    data = b""
+    while ready := select.select([read, asker], [], [], max(0.0, end - time.monotonic()))[0]:
+        alone = asker in ready  # whoever asks says nothing before it has the answer
+        part = b"" if alone else os.read(read, 1 << 16)
         if not part:
             break
         data += part
     else:
         late = True
+    if late or alone:
         os.kill(pid, signal.SIGKILL)
     os.close(read)
     _, status = os.waitpid(pid, 0)
     shutil.rmtree(job["scratch"], ignore_errors=True)
+    if alone:
+        raise BrokenPipeError
     place = None
     for said in map(json.loads, data.split(b"\n")[:-1]):
         if type(said) is list:
