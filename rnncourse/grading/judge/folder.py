@@ -67,32 +67,29 @@ def _check_formula(text) -> None:
     Raises:
         ValueError: it is more than a formula.
     """
-    source = text.decode() if isinstance(text, bytes) else text
-    if not isinstance(source, str):  # a tree that was made of a text, which was seen
-        return
-    for node in ast.walk(ast.parse(source)):
+    nodes = list(ast.walk(text if isinstance(text, ast.AST) else ast.parse(text)))
+    words = {
+        id(arg) for n in nodes if getattr(getattr(n, "func", None), "id", "") in _NAMING for arg in n.args
+    }
+    for node in nodes:
         name = getattr(node, "attr", getattr(node, "id", ""))
-        called = callable(getattr(builtins, name, None)) and name not in _IN_FORMULAS
-        if "__" in name or (isinstance(node, ast.Name) and called):
-            raise ValueError(f"{name} in a text that SymPy is to read as a formula")
+        is_called = callable(getattr(builtins, name, None)) and name not in _IN_FORMULAS
+        is_within = isinstance(node, ast.Attribute) and getattr(node.value, "id", "") not in _WITH_NAMES
+        value = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
+        is_text = isinstance(value, (str, bytes)) and id(node) not in words
+        if "__" in name or is_called or is_within or is_text or isinstance(node, ast.JoinedStr):
+            raise ValueError(f"{ast.unparse(node)[:80]} in a text that SymPy is to read as a formula")
 
 
 _READS_TEXT = ("sympy_parser.py", "lambdify.py")
+_WITH_NAMES = {  # of which the code that SymPy writes has attributes
+    "builtins", "math", "cmath", "mpmath", "numpy", "logical_and", "logical_or", "logical_xor",
+}  # fmt: skip
+_NAMING = {"Symbol", "Function", "Float", "Rational", "Integer"}  # for which its parser writes a text
 _IN_FORMULAS = {
-    "abs",
-    "max",
-    "min",
-    "pow",
-    "round",
-    "sum",
-    "len",
-    "range",
-    "int",
-    "float",
-    "complex",
-    "tuple",
-    "list",
-}
+    "abs", "all", "any", "bool", "complex", "divmod", "float", "int", "len", "list", "max", "min", "pow",
+    "range", "round", "sum", "tuple", "zip",
+}  # fmt: skip
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CHANGES = {
     "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink",
