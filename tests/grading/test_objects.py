@@ -326,6 +326,14 @@ def test_files_of_the_students_are_data_and_the_labs_stay_as_they_are(worker):
     assert points == [1, 1, 0, 1] and "files of the student's lie in the folder" in said[0]
 
 
+@pytest.mark.parametrize("text", ['open("ran", "w")', "().__class__", 'lambdify(1, "exec(1)")(2)'])
+def test_text_of_the_students_that_sympy_reads_is_a_formula_and_nothing_more(worker, text):
+    tests = ["assert sp.simplify(f('x')) == 2 * sp.Symbol('x')", "import os\nassert not os.path.exists('ran')"]
+    reference = "def f(x):\n    return f'2*{x}'"
+    assert graded(worker, "import sympy as sp", reference, tests, reference)[0] == [1, 1]
+    assert graded(worker, "import sympy as sp", reference, tests, f"def f(x):\n    return {text!r}")[0] == [0, 1]
+
+
 def chain(step, sequence, square):
     sources = {"step": (step, "assert step(1) == 2", []), "sequence": (sequence, "assert sequence(4) == 4, 'four'", ["step"]),
                "square": (square, "assert square(3) == 9", ["sequence"])}  # fmt: skip
