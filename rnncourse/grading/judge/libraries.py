@@ -33,9 +33,9 @@ def mentioned(*files: Path, among: tuple[str, ...] = LIBRARIES) -> tuple[str, ..
     return tuple(name for name in among if all(part in words for part in name.split(".")))
 
 
-def imported(job: dict, libraries: Iterable[str] = ()) -> list[str]:
-    """Those, and of the engine's `libraries`, that the cells of a notebook or the files beside it seem to
-    import: what comes in another way is imported when it is run.
+def imported(job: dict) -> list[str]:
+    """Those that the cells of a notebook, or the files beside it, seem to import: what comes in another way
+    is imported when it is run.
     """
     texts = [cell["source"] for cell in job["cells"] if cell["is_code"]]
     texts += [bytes.fromhex(data).decode(errors="replace") for name, data in job["files"].items()
@@ -44,8 +44,7 @@ def imported(job: dict, libraries: Iterable[str] = ()) -> list[str]:
         line for text in texts for line in text.splitlines() if "import" in line or "%" in line
     )
     roots = {name.partition(".")[0]: name for name in reversed(LIBRARIES)}
-    names = dict.fromkeys((*roots.values(), *libraries))
-    return [name for name in names if re.search(rf"\b{name.partition('.')[0]}\b", lines)]
+    return [name for root, name in roots.items() if re.search(rf"\b{root}\b", lines)]
 
 
 def load(names: Iterable[str]) -> None:

@@ -30,6 +30,7 @@ RUNS = 2  # of a notebook, at most
 NO_SANDBOX = 2  # exit status of a scoring process whose sandbox is gone
 STUCK = -signal.SIGPROF  # of one that was in code that no Python interrupts
 LATE = "late"  # of one that was ended here
+RECURSION = 3000  # calls of the test's functions lie on the stack, and what is nested
 GRACE = 15  # seconds more before a scoring process itself is ended
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its time to remove a folder
 
@@ -81,7 +82,7 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
     with wire.makefile("rwb") as lines:
         for line in lines:
             job = json.loads(line) | {"stuck": [], "cwd": options["cwd"]}
-            needed = tuple(imported(job, options["libraries"]))
+            needed = tuple(imported(job))
             end = time.monotonic() + RUNS * job["notebook_timeout"] + GRACE
             outcomes, tries = {}, 3
             while True:
@@ -176,6 +177,7 @@ def _run(
     if pid == 0:
         try:
             gc.disable()  # it does not live long enough
+            sys.setrecursionlimit(RECURSION)
             _limit_memory(job["limits"]["memory"])  # a test may make much of what a function returns
             os.close(read)
             own_errors = os.dup(2)
