@@ -165,6 +165,15 @@ class Made:
         return digest.hexdigest()
 
 
+class Known(Made):
+    """The labs that were verified as they are, kept beside them in `.verified.json`."""
+
+    NAME = ".verified.json"
+
+    def _fingerprint(self, lab: str) -> str:
+        return f"{super()._fingerprint(lab)}:{importlib.metadata.version('rnncourse')}"
+
+
 def lab_fingerprint(config: Config, lab: str) -> str:
     """SHA-256 of a lab's source: when it changes, what was graded by it is out of date."""
     digest = hashlib.sha256(_files_digest(folder(config, "source") / lab))
