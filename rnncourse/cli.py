@@ -76,8 +76,13 @@ def notebooks(files):
 
 
 @main.command()
-def labs():
-    """Write what students receive of each lab: labs/ from solutions/, or as the course names these folders."""
+@click.option("--verify", is_flag=True, help="Grade the reference and the empty lab as nbgrader alone does and as we do.")
+@click.option("--no-isolation", is_flag=True, help="With --verify on a machine that has no bubblewrap.")
+def labs(verify, no_isolation):
+    """Write what students receive of each lab: labs/ from solutions/, or as the course names these folders.
+
+    Exit status 1: a lab can't be written, or --verify found a cell that differs or that an empty answer earns.
+    """
     from rnncourse.grading.books import course
 
     config = _config(Path())
@@ -100,7 +105,39 @@ def labs():
         except (RuntimeError, OSError) as error:  # stops no other lab
             failed = 1
             tqdm.write(f"Error: {error}", file=sys.stderr)
-    sys.exit(failed)
+    sys.exit(_verify(config, [lab for lab in names if made.is_current(lab)], no_isolation) or failed if verify else failed)
+
+
+def _verify(config, names, no_isolation) -> int:
+    """Print what is wrong with released labs that weren't verified yet; 1 where anything is."""
+    from rnncourse.grading.books import course, table
+    from rnncourse.grading.books.verify import Known, verify
+    from rnncourse.grading.judge.engine import Engine
+    from rnncourse.grading.judge.libraries import mentioned
+
+    known, source = Known(config, Path()), course.folder(config, "source")
+    new = [lab for lab in names if not known.is_current(lab)]
+    for lab in names:
+        if lab not in new:
+            click.echo(f"{lab}: verified")
+    if not new:
+        return 0
+    libraries, _ = course.libraries(config)
+    needed = mentioned(*(path for name in new for path in course.sources(source / name)), among=libraries)
+    findings = []
+    with _plain_errors(), ExitStack() as stack:
+        engine = Engine(course.own_folders(config.CourseDirectory.root, source), not no_isolation, libraries=needed)
+        stack.enter_context(closing(engine))
+        workers = min(len(os.sched_getaffinity(0)), len(new))
+        done = stack.enter_context(closing(verify(config, Path.cwd(), new, engine, workers)))
+        for one in bar(done, total=len(new), desc="verify", unit="lab", leave=False):
+            findings += one.findings
+            if not one.findings:
+                known.note(one.lab)
+                tqdm.write(f"{one.lab}: {table.verified(one)}")
+    if findings:
+        Console(emoji=False).print(table.findings(sorted(findings, key=lambda f: f.lab)))
+    return int(bool(findings))
 
 
 @main.command()

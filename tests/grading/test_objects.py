@@ -84,6 +84,12 @@ FORMS = {
         "def push(n, v): return Node(v, n)\ndef double(n):\n    n.v *= 2",
         "n = Node(1)\nassert push(n, 2) == Node(2, Node(1))\ndouble(n)\nassert n.v == 2",
     ),
+    "forty of the lab's in a row": (
+        "class Node:\n    __slots__ = ('v', 'n')\n    def __init__(self, v, n=None): self.v, self.n = v, n",
+        "def total(n): return n.v + total(n.n) if n else 0\ndef reverse(n):\n    back = None\n    while n:\n"
+        "        back, n = Node(n.v, back), n.n\n    return back",
+        "n = None\nfor i in range(40):\n    n = Node(i, n)\nassert total(n) == 780 and n.v == 39 and reverse(n).n.v == 1",
+    ),
     "an enumeration of the lab's": (
         "import enum\nclass Colour(enum.Enum):\n    RED = 1\n    BLUE = 2",
         "def other(c): return Colour.BLUE if c is Colour.RED else Colour.RED",
@@ -318,6 +324,14 @@ def test_files_of_the_students_are_data_and_the_labs_stay_as_they_are(worker):
              "assert not os.path.exists('ran')"]  # fmt: skip
     points, said = graded(worker, setup, "def f():\n    pass", tests, write)
     assert points == [1, 1, 0, 1] and "files of the student's lie in the folder" in said[0]
+
+
+@pytest.mark.parametrize("text", ['open("ran", "w")', "().__class__", 'lambdify(1, "exec(1)")(2)'])
+def test_text_of_the_students_that_sympy_reads_is_a_formula_and_nothing_more(worker, text):
+    tests = ["assert sp.simplify(f('x')) == 2 * sp.Symbol('x')", "import os\nassert not os.path.exists('ran')"]
+    reference = "def f(x):\n    return f'2*{x}'"
+    assert graded(worker, "import sympy as sp", reference, tests, reference)[0] == [1, 1]
+    assert graded(worker, "import sympy as sp", reference, tests, f"def f(x):\n    return {text!r}")[0] == [0, 1]
 
 
 def chain(step, sequence, square):

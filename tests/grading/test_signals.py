@@ -158,6 +158,22 @@ def test_labs_are_written_whole_or_not_at_all(course, number):
     assert sorted(path.name for path in (course.folder / "labs").iterdir()) == [".made.json", "a", "b", "small"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_verifying_ends_with_nbgraders_own_run_and_its_kernel(course, number):
+    source = course.folder / "solutions/small/small.ipynb"
+    nb = nbformat.read(source, as_version=4)
+    nb.cells[1].source += "\nimport time\ntime.sleep(50)"
+    nbformat.write(nb, source)
+
+    def begun(pid):
+        commands = [Path(f"/proc/{one}/cmdline").read_bytes() for one, _ in family(pid)]
+        return any(b"ipykernel" in command for command in commands)
+
+    status, said = ended(course, number, begun, "labs", "--verify")
+    assert status == STATUS[number] and "Traceback" not in said
+    assert not (course.folder / "labs/.verified.json").exists()
+
+
 def test_a_run_that_goes_on_without_its_terminal_may(course):
     course.hand_in("ada", course.notebook(HONEST))
     command = [sys.executable, "-c", "from rnncourse.cli import main; main()", "grade", "--json"]

@@ -140,13 +140,15 @@ class Made:
     a lab that would come out as it lies there needn't be made.
     """
 
+    NAME = ".made.json"
+
     def __init__(self, config: Config, root: Path):
         self.config, self.root = config, root
-        self.file = folder(config, "release") / ".made.json"
+        self.file = folder(config, "release") / self.NAME
         try:
             self.known = dict(json.loads(self.file.read_bytes()))
         except (OSError, ValueError, TypeError):
-            self.known = {}
+            self.known: dict[str, str] = {}
 
     def is_current(self, lab: str) -> bool:
         """Whether source, settings, how it is made and the lab itself are as they were when it was made."""

@@ -5,16 +5,12 @@ import html
 import re
 
 import nh3
+from latex2mathml.converter import convert
 from markupsafe import Markup
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
-
-try:
-    from latex2mathml.converter import convert
-except ImportError:  # formulas are shown as they are written
-    convert = None
 
 MAX_COLOURED = 8_000  # characters of a cell: what is longer is shown plain
 _TAGS = {
@@ -91,7 +87,7 @@ class _Renderer(IPythonRenderer):
 
 
 def formula(tex: str, block: bool) -> str:
-    """A formula as MathML, or as it is written where that can't be had."""
+    """A formula as MathML, or as it is written where the library can't read it."""
     for pattern, name in _ENVIRONMENTS.items():
         tex = re.sub(rf"\\(begin|end){{(?:{pattern})\*?}}(?:{{\d+}})?", name, tex)
     try:

@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
@@ -11,6 +12,9 @@ from rich.table import Table
 from rnncourse.grading.books.collect import line
 from rnncourse.grading.books.result import Result
 from rnncourse.grading.books.writing import write_whole
+
+if TYPE_CHECKING:  # nbgrader: two seconds
+    from rnncourse.grading.books.verify import Finding, Verified
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet computes begins so
 
@@ -60,6 +64,24 @@ def summary(results: list[Result]) -> str:
     if not waiting:
         return said + f"nobody needs to look at {'any' if many else 'it'}"
     return f"{said}a person must look at {len(waiting) if many else 'it'}: {', '.join(waiting)}"
+
+
+def verified(lab: "Verified") -> str:
+    """That nothing is wrong with a lab."""
+    cells = len(lab.points)
+    return f"verified, {sum(lab.points.values()):g} points in {cells} cells, nbgrader's own way and ours"
+
+
+def findings(found: list["Finding"]) -> Table:
+    """A row for each cell of a lab that something is wrong with."""
+    table = Table("lab", "cell", "points", "answer", "nbgrader", "ours", "reason")
+    for one in found:
+        points = (_number(score) if one.cell else "" for score in (one.points, one.stock, one.ours))
+        top, stock, ours = points
+        words = (escape(line(text)) for text in (one.lab, one.cell, one.reason))
+        lab, cell, reason = words
+        table.add_row(lab, cell, top, one.answer, stock, ours, reason)
+    return table
 
 
 def write_csv(path: Path, results: list[Result]) -> None:

@@ -34,6 +34,7 @@ class Objects:
         self.ours: dict[
             str, object
         ] = {}  # what cells of the lab bound, also where a name is another's by now
+        self.is_trying = False  # whether an object's parts can all go by value
         self.functions: dict[int, object] = {}  # of the test's, by its keys
         self.keys: dict[int, int] = {}  # and these by the functions' ids
 
@@ -80,9 +81,13 @@ class Objects:
         if is_own or isinstance(value, (*_STRIPPED, enum.Enum, BaseException)):
             return None
         try:
-            named = ["instance", kind.__module__, kind.__qualname__, dict(vars(value))]
-            encode(named[3], self.refer)
+            named = ["instance", kind.__module__, kind.__qualname__, _holds(value)]
+            if not self.is_trying:  # once for all that it holds
+                self.is_trying = True
+                encode(named[3], self.refer)
+                self.is_trying = False
         except (TypeError, NotPlain):
+            self.is_trying = False
             return None
         return named
 
@@ -103,7 +108,8 @@ class Objects:
                 self.ours if module == "__main__" else vars(__import__(module, fromlist=["_"])), cls
             )
             made = value.__new__(value)
-            made.__dict__.update(state)
+            for key, value in state.items():
+                object.__setattr__(made, key, value)
             return made
         if kind == "error":
             error, arguments = path
@@ -140,6 +146,13 @@ def _is_beside(kind: type) -> bool:
         and os.path.dirname(os.path.abspath(file)).startswith(os.getcwd())
         and "site-packages" not in file
     )
+
+
+def _holds(value) -> dict:
+    """What an object of the lab's has in its attributes, those of slots too."""
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    held = {name: getattr(value, name) for name in slots if name[:2] != "__" and hasattr(value, name)}
+    return held | getattr(value, "__dict__", {})
 
 
 def _found(table, dotted: str):

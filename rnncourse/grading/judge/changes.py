@@ -48,6 +48,9 @@ def write_back(given: list, changed: dict) -> None:
             fills.append(lambda: old._update_inplace(new))
         elif hasattr(old, "__dict__") and not isinstance(old, type):
             fills.append(lambda: (vars(old).clear(), vars(old).update(vars(new))))
+        elif hasattr(type(old), "__slots__"):
+            names = [name for name in type(old).__slots__ if hasattr(new, name)]
+            fills.append(lambda: [object.__setattr__(old, name, getattr(new, name)) for name in names])
 
     def item(new, was):
         """What stands there now: the object that it was before the call, with what it holds now, or a new

@@ -2,6 +2,8 @@
 library, or is about to run what a student wrote.
 """
 
+import ast
+import builtins
 import os
 import random
 import sys
@@ -55,8 +57,42 @@ class Folder:
             raise RuntimeError(f"files of the student's lie in the folder, so a test does no {event}")
         if self.guarded and event == "compile" and _relative(arguments[1]) in self.guarded:
             raise RuntimeError(f"{arguments[1]} is a file of the student's: nothing of it runs here")
+        if event == "compile" and sys._getframe(1).f_code.co_filename.endswith(_READS_TEXT):
+            _check_formula(arguments[0])
 
 
+def _check_formula(text) -> None:
+    """SymPy runs what it is given as text; a test may give it what a student's function returned.
+
+    Raises:
+        ValueError: it is more than a formula.
+    """
+    source = text.decode() if isinstance(text, bytes) else text
+    if not isinstance(source, str):  # a tree that was made of a text, which was seen
+        return
+    for node in ast.walk(ast.parse(source)):
+        name = getattr(node, "attr", getattr(node, "id", ""))
+        called = callable(getattr(builtins, name, None)) and name not in _IN_FORMULAS
+        if "__" in name or (isinstance(node, ast.Name) and called):
+            raise ValueError(f"{name} in a text that SymPy is to read as a formula")
+
+
+_READS_TEXT = ("sympy_parser.py", "lambdify.py")
+_IN_FORMULAS = {
+    "abs",
+    "max",
+    "min",
+    "pow",
+    "round",
+    "sum",
+    "len",
+    "range",
+    "int",
+    "float",
+    "complex",
+    "tuple",
+    "list",
+}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CHANGES = {
     "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink",

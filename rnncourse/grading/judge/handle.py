@@ -18,13 +18,14 @@ NO_OBJECT = "an object came where the lab's own answer gives a plain value, or i
 _BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift", "divmod")
 _BITS = ("and", "or", "xor")
 _UNARY = ("neg", "pos", "abs", "invert")
+_WORDS = ("type", "str", "repr", "format")  # what it may be asked beside
 NAMED = ("function", "class")  # sorts of objects that are what they are by their name
 _VALUES = (*values.TYPES.values(), np.generic)
 
 
 class Handle:
     # No docstring: an object's is the student's. `_named` is the name that the test asked for.
-    __slots__ = ("__weakref__", "_forks", "_named", "_number", "_sort", "_student", "_type")
+    __slots__ = ("__weakref__", "_face", "_forks", "_named", "_number", "_sort", "_student", "_type")
     __array_ufunc__ = None  # an array leaves operators to the object
 
     @classmethod
@@ -36,6 +37,7 @@ class Handle:
             "_sort": sort,
             "_type": kind,
             "_named": "",
+            "_face": None,
             "_forks": student.forks,
         }
         for name, value in parts.items():
@@ -53,7 +55,34 @@ class Handle:
     # --- what it may be asked anywhere: nothing of the test's goes over ---
 
     def _read(self, operation: str, *arguments):
-        return self._student.do(operation, self, *arguments)
+        """What it says of itself. Where the reference has a value, which is one thing whoever asks, an
+        object may be asked one thing, once, for it could be empty here and of the right length there.
+        """
+        if operation in _WORDS or self._student.licence.allows("read"):
+            return self._student.do(operation, self, *arguments)
+        asked = (operation, *arguments)
+        if self._face is None:
+            object.__setattr__(self, "_face", (asked, self._student.do(operation, self, *arguments)))
+        if self._face[0] != asked:
+            raise self._student.fail(f"{NO_OBJECT} ({self._face[0][0]}, {operation})", NO_OBJECT)
+        return self._face[1]
+
+    def _items(self) -> list | None:
+        """Its items, for good, where the reference has a value; else None."""
+        if self._student.licence.allows("read"):
+            return None
+        if self._face is None:
+            iterator, items = self._student.do("iter", self), []
+            while isinstance(iterator, Handle) and len(item := iterator._next()) == 1:
+                items.append(item[0])
+            object.__setattr__(self, "_face", (("iter",), items))
+        return self._read("iter")
+
+    def _next(self) -> tuple:
+        item = self._student.do("next", self)
+        if type(item) is not tuple:
+            raise TypeError(f"a {self._type} is no iterator")
+        return item
 
     def _kind_of(self, operation: str, kinds: tuple, *arguments):
         """A read whose result must be of these types, as Python would say of the object itself."""
@@ -64,7 +93,17 @@ class Handle:
 
     def __getattr__(self, name):
         if name.startswith(
-            ("__array", "__cuda_array", "__dataframe", "__torch_function", "__dlpack", "_ipython", "_repr")
+            (
+                "__array",
+                "__cuda_array",
+                "__dataframe",
+                "__torch_function",
+                "__dlpack",
+                "__sympy",
+                "_sympy",
+                "_ipython",
+                "_repr",
+            )
         ):
             raise AttributeError(name)  # by which a library would take it for a value
         value = self._read("getattr", name)
@@ -102,17 +141,22 @@ class Handle:
         return self._kind_of("dir", (list,))
 
     def __len__(self):
-        return self._kind_of("len", (int,))
+        items = self._items()
+        return self._kind_of("len", (int,)) if items is None else len(items)
 
     def __iter__(self) -> Iterator:
+        if (items := self._items()) is not None:
+            yield from items
+            return
         iterator = self._read("iter")
         if not isinstance(iterator, Handle):
             raise TypeError(f"a {self._type} is not iterable")
-        while len(item := iterator._kind_of("next", (tuple,))) == 1:
+        while len(item := iterator._next()) == 1:
             yield item[0]
 
     def __next__(self):
-        item = self._kind_of("next", (tuple,))
+        self._must("read")
+        item = self._next()
         if len(item) != 1:
             raise StopIteration(*item[1:])
         return item[0]
@@ -121,7 +165,8 @@ class Handle:
         return iter(self._read("reversed"))
 
     def __getitem__(self, key):
-        return self._read("getitem", key)
+        items = self._items()
+        return self._student.do("getitem", self, key) if items is None else items[key]
 
     def __bool__(self):
         return self._kind_of("bool", (bool,))

@@ -19,7 +19,7 @@ from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.handle import Function, Handle
 from rnncourse.grading.wire import NotPlain, encode
 
-KEPT_FILES, KEPT_IN_FILES = 200, 16 << 20  # that come from the student at once, and bytes of all
+KEPT_FILES, KEPT_IN_FILES = 200, 16 << 20  # of the student's in the folder, and bytes of all
 LOOKED_INTO = 1 << 16  # bytes of a value that may have been changed in place since a test set it
 _MISSING = object()
 _NOBODY = builtins.input, sys.stdin
@@ -165,8 +165,8 @@ class Handover:
             return ["member", kind.__module__, kind.__qualname__, value.name]
         if isinstance(value, type) and self.classes.get(value.__qualname__) is value:
             return ["ours", value.__qualname__]
-        if self._is_of_lab(kind) and hasattr(value, "__dict__"):
-            return ["instance", kind.__module__, kind.__qualname__, dict(vars(value))]
+        if self._is_of_lab(kind):
+            return ["instance", kind.__module__, kind.__qualname__, holds(value)]
         if isinstance(value, types.ModuleType):
             return ["library", value.__name__, ""]
         if named := _of_a_library(value):
@@ -190,7 +190,8 @@ class Handover:
         if type(state) is not dict or not all(type(key) is str for key in state):
             raise TypeError("an object holds other things")
         made = object.__new__(kind)
-        made.__dict__.update(state)
+        for key, value in state.items():
+            object.__setattr__(made, key, value)
         return made
 
     # --- from the student ---
@@ -231,17 +232,17 @@ class Handover:
         """
         if not files or self.student.job["cwd"]:
             return
-        room = KEPT_IN_FILES
         for name, content in list(files.items())[:KEPT_FILES]:
             if type(name) is not str or not self._is_data(Path(name), name):
                 continue
             path = Path(name)
+            kept = [self.files[other][1] for other in self.theirs & self.files.keys() - {name}]
+            room = KEPT_IN_FILES - sum(kept) if len(kept) < KEPT_FILES else -1
             if content is None:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, ValueError):
                     path.unlink()
                 self.files.pop(name, None)
             elif type(content) is np.ndarray and content.dtype == np.uint8 and content.size <= room:
-                room -= content.size
                 with contextlib.suppress(OSError, ValueError):
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(content.tobytes())
@@ -258,6 +259,13 @@ _GET_STATE = {
     "python": lambda: random.getstate(),
     "torch": lambda: sys.modules["torch"].get_rng_state(),
 }
+
+
+def holds(value) -> dict:
+    """What an object of the lab's has in its attributes, those of slots too."""
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    held = {name: getattr(value, name) for name in slots if name[:2] != "__" and hasattr(value, name)}
+    return held | getattr(value, "__dict__", {})
 
 
 def _of_a_library(value) -> list | None:

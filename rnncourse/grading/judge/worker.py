@@ -30,6 +30,7 @@ RUNS = 2  # of a notebook, at most
 NO_SANDBOX = 2  # exit status of a scoring process whose sandbox is gone
 STUCK = -signal.SIGPROF  # of one that was in code that no Python interrupts
 LATE = "late"  # of one that was ended here
+RECURSION = 3000  # calls of the test's functions lie on the stack, and what is nested
 GRACE = 15  # seconds more before a scoring process itself is ended
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its time to remove a folder
 
@@ -176,6 +177,7 @@ def _run(
     if pid == 0:
         try:
             gc.disable()  # it does not live long enough
+            sys.setrecursionlimit(RECURSION)
             _limit_memory(job["limits"]["memory"])  # a test may make much of what a function returns
             os.close(read)
             own_errors = os.dup(2)
