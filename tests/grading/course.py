@@ -27,6 +27,51 @@ HONEST = {
     "        h = torch.tanh(x[:, t] @ W.T + h @ U.T + b)\n    return h",
 }
 
+OBJECTS = {  # the answers of the lab `objects`
+    "Vector": "class Vector:\n    def __init__(self, x, y):\n        self.x, self.y = x, y\n    def __add__(self, o):\n"
+    "        return Vector(self.x + o.x, self.y + o.y)\n    def __sub__(self, o):\n"
+    "        return Vector(self.x - o.x, self.y - o.y)\n"
+    "    def __abs__(self):\n        return (self.x**2 + self.y**2) ** 0.5\n    def __eq__(self, o):\n"
+    "        return (self.x, self.y) == (o.x, o.y)",
+    "scale": "def scale(x):\n    return 2 * x",
+    "integrate": "def integrate(g, a, b, n):\n    return sum(g(a + (b - a) * (i + 0.5) / n) for i in range(n)) * (b - a) / n",
+    "step": "def step(x):\n    return 3 * x + 1",
+    "sequence": "def sequence(x, n):\n    for _ in range(n):\n        x = step(x)\n    return x",
+}
+HONEST |= OBJECTS
+OBJECTS_SETUP = """import math
+import numpy as np
+def near(a, b):
+    return abs(a - b) < 1e-9
+with open("data.txt", "w") as file:
+    file.write("1 2 3")"""
+OBJECTS_TESTS = {  # by task: tests with their points, and the earlier functions that they use
+    "Vector": [(
+        "v = Vector(3, 4)\nassert v + Vector(1, 1) == Vector(4, 5) and (v - v).x == 0\nassert abs(abs(v) - 5) < 1e-9", 1, [],
+    ), (
+        "### BEGIN HIDDEN TESTS\na, b = np.random.default_rng().normal(size=2).tolist()\nv, w = Vector(a, b), Vector(b, a)\n"
+        "pairs = [(v + w, Vector(a + b, a + b)), (abs(v), math.hypot(a, b)), (w.x, b)]\n"
+        "assert all(near(got, want) for got, want in pairs), 'Is it a sum, is it a length?'\n### END HIDDEN TESTS", 2, [],
+    )],
+    "scale": [(
+        "x = np.ones((2, 3))\ny = scale(x)\nassert len(y) == 2 and y.shape == (2, 3)\nassert np.allclose(y, 2)\n"
+        "assert all(a == 2 for row in y for a in row)", 1, [],
+    ), (
+        "### BEGIN HIDDEN TESTS\nimport cProfile\nx, k = np.random.normal(size=(4, 3)), np.random.randint(3, size=4)\n"
+        "expected = 2 * x\ny = scale(x)\nassert y.shape == (4, 3) and np.allclose(y, expected)\n"
+        "np.testing.assert_allclose(y[range(4), k], expected[range(4), k])\nx = np.loadtxt('data.txt')\n"
+        "assert np.allclose(scale(x), 2 * np.loadtxt('data.txt'))\n### END HIDDEN TESTS", 2, [],
+    )],
+    "integrate": [("assert near(integrate(lambda x: 2 * x, 0, 1, 10), 1)", 1, []), (
+        "### BEGIN HIDDEN TESTS\nc = np.random.normal()\ndef g(x):\n    return c * scale(x)\n"
+        "assert near(integrate(g, 0, 2, 8), 4 * c), 'Another function?'\n### END HIDDEN TESTS", 2, [],
+    )],
+    "step": [("assert step(1) == 4\n### BEGIN HIDDEN TESTS\nx = np.random.normal()\nassert near(step(x), 3 * x + 1)\n"
+              "### END HIDDEN TESTS", 2, [])],
+    "sequence": [("assert sequence(1, 2) == 13\n### BEGIN HIDDEN TESTS\nx = np.random.normal()\n"
+                  "assert near(sequence(x, 3), 27 * x + 13)\n### END HIDDEN TESTS", 3, ["step"])],
+}  # fmt: skip
+
 DOUBLE_VISIBLE = (
     "assert double(2) == 4, 'twice two'\nx = np.ones(3)\nassert np.array_equal(double(x), [2, 2, 2])\n"
     "assert (x == 1).all(), 'x was changed'"
@@ -91,6 +136,19 @@ def lab_of_parts():
         cells.append(new_code_cell(source, id=name.replace("_", "-"), metadata=flags))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "rnncourse": {"files": ["known.txt", "own.py"]}})
+
+
+def lab_of_objects():
+    """The source of a lab of objects, callbacks and a function that another uses: 14 points, five tasks."""
+    cells = [new_code_cell(OBJECTS_SETUP, id="setup", metadata=meta("setup", locked=True))]
+    for name, tests in OBJECTS_TESTS.items():
+        source = f"### BEGIN SOLUTION\n# {SOLUTION}\n{OBJECTS[name]}\n### END SOLUTION"
+        cells.append(new_code_cell(source, id=name, metadata=meta(name, solution=True)))
+        for i, (source, points, uses) in enumerate(tests):
+            flags = meta(f"{name}_{i}", grade=True, locked=True, points=points) | {"rnncourse": {"uses": uses}}
+            cells.append(new_code_cell(source, id=f"{name}-{i}", metadata=flags))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
 def lab():

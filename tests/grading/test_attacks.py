@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from tests.grading.course import HIDDEN, HONEST, OTHER, SOLUTION, Course, lab_of_parts
+from tests.grading.course import HIDDEN, HONEST, OTHER, SOLUTION, Course, lab_of_objects, lab_of_parts
 
 ATTACKS = sorted(Path(__file__).with_name("attacks").glob("*.py"))
 ENVIRONMENT = "environment-mark-4714"
@@ -49,11 +49,11 @@ def hand_in(course: Course, path: Path) -> None:
         nb.cells.insert(names.index(after) + 1 if after else 0, new_code_cell(source))
     folder = course.hand_in(path.stem, nb, lab)
     if script:
-        notebook = json.loads((folder / "small.ipynb").read_text())
+        notebook = json.loads((folder / f"{lab}.ipynb").read_text())
         names = {"notebook": notebook, "folder": folder, "course": course.folder}
         exec(compile(script, path.name, "exec"), names)
         if names["notebook"] is not None:
-            (folder / "small.ipynb").write_text(json.dumps(names["notebook"]))
+            (folder / f"{lab}.ipynb").write_text(json.dumps(names["notebook"]))
 
 
 def tree(folder: Path) -> dict[str, tuple]:
@@ -90,7 +90,7 @@ def left_behind(before: set[str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def battle(tmp_path_factory):
-    course = Course(tmp_path_factory.mktemp("course"), timeout=2, parts=lab_of_parts())
+    course = Course(tmp_path_factory.mktemp("course"), timeout=2, parts=lab_of_parts(), objects=lab_of_objects())
     before_processes, temporary = foreign(), tmp_path_factory.mktemp("tmp")
     for path in ATTACKS:
         hand_in(course, path)
@@ -98,6 +98,7 @@ def battle(tmp_path_factory):
         nb = course.notebook(HONEST)
         nb.cells.append(new_code_cell(f"print('{OTHER}')"))
         course.hand_in(student, nb)
+    course.hand_in("oo-honest", course.notebook(HONEST, "objects"), "objects")
     before = tree(course.folder)
     results = course.grade("--workers", "4", RNNCOURSE_SECRET=ENVIRONMENT, TMPDIR=str(temporary))
     left = left_behind(before_processes), os.listdir(temporary), list(Path("/tmp").glob("attack*"))
@@ -133,6 +134,7 @@ def test_no_word_of_a_students_stands_in_the_table(battle):
 def test_honest_students_are_not_harmed(battle):
     _, results, _, _ = battle
     assert results["aa-honest"]["score"] == results["zz-honest"]["score"] == results["aa-honest"]["max_score"] == 9
+    assert results["oo-honest"]["score"] == results["oo-honest"]["max_score"] == 14
 
 
 def test_only_what_can_not_be_read_wants_a_person(battle):
@@ -156,7 +158,7 @@ def test_the_battery_has_every_family():
     families = {}
     for path in ATTACKS:
         families.setdefault(header(path)["family"], []).append(path.stem)
-    assert set(families) == {"scoring", "tampering", "leaks", "resources", "files", "reader", "academic"}
+    assert set(families) == {"scoring", "tampering", "leaks", "resources", "files", "reader", "academic", "objects"}
     assert len(ATTACKS) >= 60
 
 

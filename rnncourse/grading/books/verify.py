@@ -18,14 +18,14 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
-from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from rnncourse.grading.books import tables
 from rnncourse.grading.books.collect import line
+from rnncourse.grading.books.copies import lab_of
 from rnncourse.grading.books.course import Made, cell_time, folder, notebooks
-from rnncourse.grading.books.plugin import lab_of
 from rnncourse.grading.books.release import register
-from rnncourse.grading.judge.engine import Engine, Worker
+from rnncourse.grading.judge.engine import Engine, NoIsolation, Worker
 from rnncourse.grading.judge.grade import Graded, HandedIn, grade
 
 REFERENCE, EMPTY = ANSWERS = "reference", "empty"
@@ -159,20 +159,26 @@ def verify(config: Config, root: Path, labs: list[str], engine: Engine, workers:
             Path(place, lab).mkdir()
             stocks[lab] = Stock(config, root, Path(place, lab))
         crew: list[Worker] = []
-        running: set[Future] = set()
+        running: dict[Future, str] = {}
         pool = ThreadPoolExecutor(workers)
         try:
             for lab, stock in stocks.items():  # here, for nbgrader changes into its folder
                 try:
                     register(stock.config, lab)
                 except RuntimeError as error:
-                    yield Verified(lab, {}, [Finding(lab, "", 0.0, "", None, None, line(error))])
+                    yield _refused(lab, error)
                     continue
                 crew.append(Worker(engine))
-                running.add(pool.submit(_verify, stock, crew[-1], lab, folder(config, "release") / lab))
+                job = pool.submit(_verify, stock, crew[-1], lab, folder(config, "release") / lab)
+                running[job] = lab
             for done in as_completed(list(running)):
-                running.discard(done)
-                yield done.result()
+                lab = running.pop(done)
+                try:
+                    yield done.result()
+                except NoIsolation:
+                    raise
+                except RuntimeError as error:
+                    yield _refused(lab, error)
         finally:
             if running:  # something ended this
                 for end in (*(one.end for one in crew), *(one.end for one in stocks.values())):
@@ -182,14 +188,17 @@ def verify(config: Config, root: Path, labs: list[str], engine: Engine, workers:
                 worker.close()
 
 
+def _refused(lab: str, error: Exception) -> Verified:
+    return Verified(lab, {}, [Finding(lab, "", 0.0, "", None, None, line(error))])
+
+
 def _verify(stock: Stock, worker: Worker, lab: str, released: Path) -> Verified:
     answers = {REFERENCE: reference(stock.config, lab, released), EMPTY: {}}
     for answer, changed in answers.items():
         stock.hand_in(answer, lab, released, changed)
     said = stock.autograde(lab)
-    coursedir = CourseDirectory(config=stock.config)
-    with Gradebook(stock.config.CourseDirectory.db_url) as gb:
-        copies = lab_of(stock.config, coursedir, gb, lab)
+    with tables.Gradebook(stock.config.CourseDirectory.db_url) as gb:
+        copies = lab_of(stock.config, gb, lab)
     verified = Verified(lab)
     for answer in ANSWERS:
         for name, own in copies.items():

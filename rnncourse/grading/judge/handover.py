@@ -19,7 +19,7 @@ from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.handle import Function, Handle
 from rnncourse.grading.wire import NotPlain, encode
 
-KEPT_FILES, KEPT_IN_FILES = 200, 16 << 20  # that come from the student at once, and bytes of all
+KEPT_FILES, KEPT_IN_FILES = 200, 16 << 20  # of the student's in the folder, and bytes of all
 LOOKED_INTO = 1 << 16  # bytes of a value that may have been changed in place since a test set it
 _MISSING = object()
 _NOBODY = builtins.input, sys.stdin
@@ -232,17 +232,17 @@ class Handover:
         """
         if not files or self.student.job["cwd"]:
             return
-        room = KEPT_IN_FILES
         for name, content in list(files.items())[:KEPT_FILES]:
             if type(name) is not str or not self._is_data(Path(name), name):
                 continue
             path = Path(name)
+            kept = [self.files[other][1] for other in self.theirs & self.files.keys() - {name}]
+            room = KEPT_IN_FILES - sum(kept) if len(kept) < KEPT_FILES else -1
             if content is None:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, ValueError):
                     path.unlink()
                 self.files.pop(name, None)
             elif type(content) is np.ndarray and content.dtype == np.uint8 and content.size <= room:
-                room -= content.size
                 with contextlib.suppress(OSError, ValueError):
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(content.tobytes())

@@ -14,6 +14,7 @@ _CONSTANTS = (
 )  # fmt: skip
 
 
+DIGITS = 1 << 16  # binary ones of a number
 # A name that SymPy may print as code, when a test makes a function of an expression: letters, digits and
 # TeX's marks, and nothing that the code would call.
 _NAME = re.compile(r"\\?[^\W\d]\w*([_^]\{[\w, +-]*\}|\^\w)*")
@@ -73,7 +74,9 @@ def _from_expression(parts):
         return sympy.Rational(*(exactly(int, n) for n in rest))
     if how == "float":
         text, precision = rest
-        return sympy.Float(exactly(str, text), precision=exactly(int, precision))
+        if not 0 < exactly(int, precision) <= DIGITS:
+            raise ValueError(f"a number of {precision} bits")
+        return sympy.Float(exactly(str, text), precision=precision)
     name, items = exactly(str, rest[0]), [_from_expression(item) for item in rest[-1]]
     if how == "applied":
         return sympy.Function(_named(name, builtins, np))(*items)

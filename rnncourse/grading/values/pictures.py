@@ -2,7 +2,7 @@
 
 import sys
 
-from rnncourse.grading.values.form import Form, exactly
+from rnncourse.grading.values.form import Form, all_exactly, exactly
 
 MODES = {
     "1",
@@ -37,7 +37,8 @@ def _picture(image):
 def _from_picture(parts):
     from PIL import Image
 
-    mode, (width, height), data, palette = parts
+    mode, size, data, palette = parts
+    width, height = all_exactly(int, size)
     if mode not in MODES or width * height > 64 << 20 or min(width, height) < 0:
         raise ValueError(f"a picture of mode {mode!r}, {width} × {height}")
     image = Image.frombytes(mode, (width, height), exactly(bytes, data))
