@@ -144,3 +144,20 @@ def test_a_cell_of_the_labs_own_that_fails_is_named(course):
     command = [*COMMAND, "steps.ipynb"]
     outcome = subprocess.run(command, cwd=folder, env=course.environment(), capture_output=True, text=True, timeout=120)
     assert outcome.returncode == 1 and "A cell of the lab failed\n  open('missing.csv')\n  FileNotFoundError" in outcome.stdout
+
+
+def test_what_a_person_grades_is_not_asked_for_at_home(course):
+    nb = course.notebook(RIGHT, "steps")
+    nb.cells += [
+        nbformat.v4.new_markdown_cell("---\n## Part D\nWhy?"),
+        nbformat.v4.new_markdown_cell("Since.", metadata=meta("why", grade=True, solution=True, points=2)),
+    ]
+    folder = course.folder / "person"
+    folder.mkdir()
+    nbformat.write(nb, folder / "steps.ipynb")
+    command = [*COMMAND, "steps.ipynb", "--html", "page.html"]
+    outcome = subprocess.run(command, cwd=folder, env=course.environment(), capture_output=True, text=True, timeout=120)
+    assert outcome.returncode == 0 and "Part D 2 a person grades it" in flat(outcome.stdout)
+    assert "9 of 13 points can't be known at home" in outcome.stdout
+    page = (folder / "page.html").read_text()
+    assert "a person grades it" in page and "<p>Why?</p>" in page and "<hr" not in page

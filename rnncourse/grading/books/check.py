@@ -123,6 +123,8 @@ def show(checked: Checked, console: Console) -> None:
 def _result(task: Task, short: bool) -> Text:
     if not task.passed:
         return Text("not yet", style="red")
+    if all(test.by_hand for test in task.tests):
+        return Text("a person grades it", style="dim")
     unknown = task.unknown
     rest = f"{unknown:g} of {task.points:g} points {'hidden' if short else CANNOT}"
     if all(test.hidden == "all" for test in task.tests):

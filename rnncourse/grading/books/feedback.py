@@ -52,14 +52,15 @@ def page(nb: NotebookNode, names: dict, folder: Path, home: bool = False) -> str
     tasks, run, files = tasks_of(nb, home), nb.metadata.get("rnncourse", {}), _Files(folder)
     lab, book = text(names["assignment"]), names.get("book", "").rstrip("/")
     chapter = f"{book}/{quote(lab)}.html" if re.match("https?://", book) else ""
-    left = [MAX_COLOURED]
+    left, notebook = [MAX_COLOURED], text(names["notebook"])
+    title = _title(nb) or (lab if lab == notebook else f"{lab}: {notebook}")
     points = sum(task.points for task in tasks)
     return TEMPLATE.render(
-        student=text(names["student"]), lab=lab, title=_title(nb) or lab, notebook=text(names["notebook"]),
+        student=text(names["student"]), lab=lab, title=title, notebook=notebook,
         run=run, home=home, chapter=chapter, late=names.get("late_penalty") or 0,
         score=names.get("score", sum(task.score for task in tasks)),
         max_score=names.get("max_score", points),
-        sure=points - sum(task.unknown for task in tasks),
+        sure=sum(task.known for task in tasks), unknown=sum(task.unknown for task in tasks),
         tasks=[_task(task, files, chapter, left) for task in tasks],
         numbers={answer.name: task.number for task in tasks for answer in task.answers},
         advice=advice(tasks),

@@ -20,7 +20,7 @@ _POINTS = re.compile(r"\s*\([^()]*\bpoints?\b[^()]*\)$")
 _LABEL = re.compile(
     r"^((Visible|Hidden) test, )?[\d.]+ points?[.:]\s*|^(Visible|Hidden) test[.:]\s*", re.IGNORECASE
 )
-OWN = "Cells of your own"
+OWN, BY_HAND, WAITS = "Cells of your own", "For a person to grade", "for a person to grade"
 SAME = "First mend what is said above: it may well fail for the same reason."
 
 
@@ -47,6 +47,11 @@ class Test:
     @property
     def passed(self) -> bool:
         return self.score is None or self.score >= self.points
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it is for a person to grade."""
+        return self.label == BY_HAND
 
 
 @dataclass
@@ -99,8 +104,13 @@ class Task:
 
     @property
     def unknown(self) -> float:
-        """The points that can't be known here."""
-        return sum(test.points for test in self.tests if test.score is None)
+        """The points of hidden tests that can't be known here."""
+        return sum(test.points for test in self.tests if test.score is None and test.hidden)
+
+    @property
+    def known(self) -> float:
+        """The points that can be known here."""
+        return sum(test.points for test in self.tests if test.score is not None)
 
     @property
     def score(self) -> float:
@@ -122,9 +132,10 @@ def tasks_of(nb: NotebookNode, home: bool = False) -> list[Task]:
     for task in tasks:
         faults = [answer.fault for answer in task.answers] + [test.note for test in task.tests]
         for test in task.tests:
-            if home and test.hidden and (test.hidden == "all" or test.passed):
+            if home and (test.by_hand or test.hidden == "all" or (test.hidden and test.passed)):
                 test.score = None
-            test.state = test.state or _state(test, task, home)
+            if not test.state or (home and test.by_hand):
+                test.state = _state(test, task, home)
             if test.hint and (task.unanswered or any(faults)):
                 test.hint, test.note = "", "" if task.unanswered else SAME
             if test.at and test.hint:
@@ -196,7 +207,7 @@ def _begun(texts: list, flags: dict, number: int) -> Task:
         title = re.sub(r"[`*$]", "", _POINTS.sub("", found[1]))
         words = f"{words[: found.start()]}\n{words[found.end() :]}"
     node = next((cell for cell in texts if cell.get("attachments")), None)
-    return Task(number, title, words.strip(), node)
+    return Task(number, title, re.sub(r"^\s*(-{3,}\s*)?|(\n-{3,})?\s*$", "", words), node)
 
 
 def _answer(cell, own: dict, added: str) -> Answer:
@@ -212,7 +223,7 @@ def _test(cell, own: dict, flags: dict) -> Test:
     if is_test and (BEGIN in source or own.get("hidden") or not has_code):
         hidden = "half" if has_code else "all"
     labels = {"": "Visible test", "half": "Test, half of it hidden", "all": "Hidden test"}
-    label = labels[hidden] if is_test else "For a person to grade"
+    label = labels[hidden] if is_test else BY_HAND
     in_hidden, fault = own.get("where") == "hidden", text(own.get("fault", ""))
     score = flags.get("score", own.get("score"))
     message = "" if in_hidden or fault else text(own.get("message", ""))
@@ -227,7 +238,7 @@ def _test(cell, own: dict, flags: dict) -> Test:
     if own.get("where") == "visible":
         test.source = re.sub(r"\n{3,}", "\n\n", text(visible)).strip("\n")
     if flags.get("waits"):
-        test.state = "for a person to grade"
+        test.state = WAITS
     elif own.get("score") is None and not is_test:
         test.state = "graded by a person"
     return test
@@ -247,12 +258,15 @@ def _about(visible: str, in_hidden: bool) -> str:
     comments = [line.lstrip("# ").strip() for line in visible.splitlines() if line.startswith("#")]
     comments = [line for line in comments if line and BEGIN not in line]
     of_hidden = [line for line in comments if line.startswith("Hidden")] if in_hidden else []
-    about = _LABEL.sub("", text((of_hidden or comments or [""])[0]))
+    said = re.match(r"\s*(\"\"\"|\'\'\')(.+?)(\1|\n)", visible)  # as nbgrader's own examples have it
+    about = _LABEL.sub("", text((of_hidden or comments or [said[2].strip() if said else ""])[0]))
     return about[:1].upper() + about[1:] if re.match("[a-z]+ ", about) else about
 
 
 def _state(test: Test, task: Task, home: bool) -> str:
     if test.score is None:
+        if test.by_hand:
+            return "a person grades it"
         return "not here" if test.hidden == "all" else "visible half passed"
     if test.rests:
         return f"counts, with a right {' and '.join(test.rests)}"
@@ -270,7 +284,7 @@ def advice(tasks: list[Task]) -> list[tuple[Task, str]]:
         for name in {name for test in task.tests for name in test.rests}:
             if earlier := next((other for other in tasks if other.defines(name)), None):
                 waiting.setdefault(earlier.number, []).append(task.title)
-    failing = [task for task in tasks if not task.passed]
+    failing = [task for task in tasks if any(not test.passed and test.state != WAITS for test in task.tests)]
     failing.sort(key=lambda task: (-len(waiting.get(task.number, [])), task.unanswered, task.number))
     return [(task, _why(task, waiting.get(task.number, []))) for task in failing]
 
@@ -280,8 +294,8 @@ def _why(task: Task, waiting: list[str]) -> str:
     own = [test for test in failed if test.source or test.said or test.note not in ("", SAME)]
     if task.unanswered:
         why = "not answered"
-    elif any(test.state == "for a person to grade" for test in failed):
-        why = "a person grades it"
+    elif any(test.by_hand for test in failed):
+        why = "a person has taken points off"
     elif any(answer.stops for answer in task.answers):
         why = "its cell does not run to its end"
     elif own:

@@ -74,10 +74,11 @@ _PAGE = """
 {%- macro word(n, one) -%}
 {{ "%g" % n }} {{ one }}{{ "s" if n != 1 }}{% endmacro -%}
 {%- macro marks(task) -%}
-{{ number(task.score, task.points - task.unknown) ~ (" points" if not task.unknown) if task.unknown < task.points }}
-{{- ", " if 0 < task.unknown < task.points }}{{ "%g hidden" % task.unknown if task.unknown }}{% endmacro -%}
+{{ number(task.score, task.known) ~ (" points" if task.known == task.points) if task.known }}
+{{- ", " if task.known and task.unknown }}{{ "%g hidden" % task.unknown if task.unknown }}
+{{- word(task.points, "point") if not task.known and not task.unknown }}{% endmacro -%}
 {%- macro colour(test) -%}
-{{ "dim" if test.state == "not here" else "good" if test.passed else "bad" if test.state[:2] == "no" }}{% endmacro -%}
+{{ "dim" if test.state in ("not here", "a person grades it", "for a person to grade") else "good" if test.passed else "bad" if test.state[:2] == "no" }}{% endmacro -%}
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -96,8 +97,8 @@ _PAGE = """
 {%- if chapter %} · <a href="{{ chapter }}">the chapter</a>{% endif %}</p>
 {% if home %}
 <p class="total"><strong>{{ number(score, sure) }} points</strong> that can be known at home</p>
-{% if max_score > sure %}
-<p>{{ word(max_score - sure, "more point") }} can't be known at home: hidden tests try other sizes, types and values.</p>
+{% if unknown %}
+<p>{{ word(unknown, "more point") }} can't be known at home: hidden tests try other sizes, types and values.</p>
 {% endif %}
 {% else %}
 {% set final = [score - late, 0] | max %}
@@ -119,7 +120,7 @@ _PAGE = """
 </ol>
 {% if advice | length > 4 %}<p>{{ word(advice | length - 4, "more task") }} after that, in the order of the lab.</p>{% endif %}
 </section>
-{% elif not home %}
+{% elif not home and score >= max_score %}
 <p>All tests passed.</p>
 {% endif %}
 <table class="tasks">
@@ -128,7 +129,7 @@ _PAGE = """
 {% for t in tasks if t.of.tests %}
 <tr>
 <th scope="row"><a href="#task-{{ t.of.number }}">{{ t.of.title }}</a></th>
-<td>{{ marks(t.of) | replace(" points", "") }}</td>
+<td>{{ marks(t.of) | replace(" points", "") | replace(" point", "") }}</td>
 <td>
 {% set states = t.tests | map("first") | map(attribute="state") | unique | list %}
 {% for test, _ in (t.tests if states | length > 1 else t.tests[:1]) %}
