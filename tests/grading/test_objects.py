@@ -91,7 +91,8 @@ FORMS = {
         "n = None\nfor i in range(40):\n    n = Node(i, n)\nassert total(n) == 780 and n.v == 39 and reverse(n).n.v == 1",
     ),
     "a list that an object keeps": (
-        "", "class Stack:\n    def __init__(self, items): self.items = items\n    def push(self, a): self.items.append(a)",
+        "", "class Stack:\n    def __init__(self, items): self.items = items\n    def push(self, a):\n"
+        "        self.items.append(a)",
         "given = [1, 2]\nstack = Stack(given)\nstack.push(3)\nassert given == [1, 2, 3]",
     ),
     "an enumeration of the lab's": (

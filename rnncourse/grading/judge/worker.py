@@ -85,6 +85,10 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
             needed = tuple(imported(job))
             end = time.monotonic() + RUNS * job["notebook_timeout"] + GRACE
             outcomes, tries = {}, 3
+            asked = _reference(job)
+            lab = json.dumps([asked["cells"], sorted(asked["files"].items())])
+            if lab in licences:
+                job["licence"] = licences[lab]
             while True:
                 if forbidden != job["forbid"]:  # torn out of the keepers themselves
                     _close(keepers)
@@ -94,16 +98,10 @@ def _work(wire: socket.socket, options: dict, sandbox: Sandbox, number: int) -> 
                     keepers[needed].libraries = needed
                 status, place = _run(job, keepers[needed], outcomes, end, wire)
                 if status == UNLICENSED and "licence" not in job:
-                    asked = _reference(job)
-                    key = json.dumps([asked["cells"], sorted(asked["files"].items())])
-                    if key not in licences:
-                        until = time.monotonic() + job["notebook_timeout"] + GRACE
-                        _run(asked, keepers[needed], {}, until, wire)
-                        licences[key] = asked.get("licence", [])
-                    job["licence"], end = (
-                        licences[key],
-                        time.monotonic() + RUNS * job["notebook_timeout"] + GRACE,
-                    )
+                    until = time.monotonic() + job["notebook_timeout"] + GRACE
+                    _run(asked, keepers[needed], {}, until, wire)
+                    job["licence"] = licences[lab] = asked.get("licence", [])
+                    end = time.monotonic() + RUNS * job["notebook_timeout"] + GRACE
                     outcomes.clear()
                     continue
                 if status == 0:
