@@ -110,18 +110,20 @@ def labs(verify, no_isolation):
 
 def _verify(config, names, no_isolation) -> int:
     """Print what is wrong with released labs that weren't verified yet; 1 where anything is."""
-    from rnncourse.grading.books import course, table
-    from rnncourse.grading.books.verify import Known, verify
-    from rnncourse.grading.judge.engine import Engine
-    from rnncourse.grading.judge.libraries import mentioned
+    from rnncourse.grading.books import course
 
-    known, source = Known(config, Path()), course.folder(config, "source")
+    known, source = course.Known(config, Path()), course.folder(config, "source")
     new = [lab for lab in names if not known.is_current(lab)]
     for lab in names:
         if lab not in new:
             click.echo(f"{lab}: verified")
     if not new:
         return 0
+    from rnncourse.grading.books import table
+    from rnncourse.grading.books.verify import verify
+    from rnncourse.grading.judge.engine import Engine
+    from rnncourse.grading.judge.libraries import mentioned
+
     libraries, _ = course.libraries(config)
     needed = mentioned(*(path for name in new for path in course.sources(source / name)), among=libraries)
     findings = []

@@ -205,12 +205,8 @@ c.CourseDirectory.ignore.append("*.log")
 
 def test_folders_and_gradebook_are_where_the_configuration_has_them(tmp_path, grade):
     course = Several(tmp_path, OTHER)
-    for name in ("source/.ipynb_checkpoints/head.ipynb", "source/hw/.ipynb_checkpoints/one.ipynb", "source/hw/.one.ipynb"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("what an editor leaves")
-    assert course.command("labs").stdout == "release/hw: up to date\n"
     (tmp_path / "books").mkdir()
-    course.hand_in("wim", two=TIMES + "\n\nassert not __import__('os').path.exists('/tmp/x.log')")
+    course.hand_in("wim")
     assert "nothing handed in: no folder in/STUDENT/LAB" in grade(course)[2]
     (tmp_path / "submitted").rename(tmp_path / "in")
     assert grade(course)[1]["wim"]["score"] == 7
@@ -224,6 +220,22 @@ def test_folders_and_gradebook_are_where_the_configuration_has_them(tmp_path, gr
     config = tmp_path / "nbgrader_config.py"
     config.write_text(config.read_text() + 'c.CourseDirectory.directory_structure = "{student_id}/{nbgrader_step}"\n')
     assert "no directory_structure but" in grade(course)[2]
+
+
+def test_what_editors_and_imports_leave_is_no_lab_and_changes_none(several, grade):
+    several.hand_in("ida")
+    grade(several)
+    graded = (several.folder / "autograded/ida/hw/one.ipynb").stat().st_mtime_ns
+    for name in (".ipynb_checkpoints/head.ipynb", "hw/.ipynb_checkpoints/one.ipynb", "hw/__pycache__/shared.pyc"):
+        (several.folder / "source" / name).parent.mkdir(exist_ok=True)
+        (several.folder / "source" / name).write_text("what an editor leaves")
+    assert several.command("labs").stdout == "release/hw: up to date\n"
+    assert grade(several)[1]["ida"]["score"] == 7
+    assert (several.folder / "autograded/ida/hw/one.ipynb").stat().st_mtime_ns == graded, "nothing is graded anew"
+    left = several.folder / "source/hw/.one.ipynb"
+    left.write_text("what an editor leaves")
+    assert several.command("labs").returncode == 0
+    left.unlink()
 
 
 def test_old_cells_stop_no_other_lab_and_the_cure_is_named(tmp_path, grade):

@@ -90,6 +90,10 @@ FORMS = {
         "        back, n = Node(n.v, back), n.n\n    return back",
         "n = None\nfor i in range(40):\n    n = Node(i, n)\nassert total(n) == 780 and n.v == 39 and reverse(n).n.v == 1",
     ),
+    "a list that an object keeps": (
+        "", "class Stack:\n    def __init__(self, items): self.items = items\n    def push(self, a): self.items.append(a)",
+        "given = [1, 2]\nstack = Stack(given)\nstack.push(3)\nassert given == [1, 2, 3]",
+    ),
     "an enumeration of the lab's": (
         "import enum\nclass Colour(enum.Enum):\n    RED = 1\n    BLUE = 2",
         "def other(c): return Colour.BLUE if c is Colour.RED else Colour.RED",
@@ -131,6 +135,11 @@ FORMS = {
         "", "def apply(f, x): return f(x)",
         "class Mine(Exception):\n    pass\nerror = Mine('this one')\ndef f(x): raise error\n"
         "try:\n    apply(f, 1)\n    assert False\nexcept Mine as caught:\n    assert caught is error",
+    ),
+    "a callback that changes what it is given": (
+        "", "def sort(a, swap):\n    for i in range(len(a) - 1):\n        if a[i] > a[i + 1]:\n            swap(a, i)\n    return a",
+        "def swap(a, i):\n    a[i], a[i + 1] = a[i + 1], a[i]\n"
+        "assert sort([3, 1, 2], swap) == [1, 2, 3]",
     ),
     "a callback that calls back": ("", "def even(n, odd): return n == 0 or odd(n - 1)",
                                    "def odd(n): return n != 0 and even(n - 1, odd)\nassert even(8, odd) and not even(7, odd)"),

@@ -36,7 +36,7 @@ def course(made, tmp_path):
     return course
 
 
-def wait_for(condition, seconds: float = 30):
+def wait_for(condition, seconds: float = 120):
     end = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < end:
         time.sleep(0.1)

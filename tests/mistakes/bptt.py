@@ -119,7 +119,7 @@ MISTAKES = [
     ),
     # lost at its hidden test
     Mistake("computes in float64 whatever comes in", "rnn_backward", (("np.empty_like(h)", "np.empty(h.shape)"),), 24),
-    Mistake("always goes back three steps", "rnn_backward", ((BACKWARDS, "(2, 1, 0)"),), 22),
+    Mistake("always goes back three steps", "rnn_backward", ((BACKWARDS, "(2, 1, 0)"),), 24),
     Mistake(
         "gathers the parameters' gradients in float64",
         "rnn_backward",

@@ -73,7 +73,7 @@ MISTAKES = [
 def rnn_step(x_t, h_prev, W_xh, W_hh, b_h):
     return np.array([[-0.5915, 0.8917, 0.9545], [0.9827, -0.7857, -0.9727]])
 """,
-        20,
+        21,
     ),
     Mistake(
         "calls math.tanh for each number",

@@ -1,18 +1,15 @@
 """The instructor's copies of a lab's notebooks: what a submission is rebuilt from."""
 
 import os
-from fnmatch import fnmatch
 from pathlib import Path
 
 import nbformat
 from traitlets.config import Config
 
 from rnncourse.grading.books import gradebook
-from rnncourse.grading.books.course import folder, notebooks
+from rnncourse.grading.books.course import IGNORED, folder, is_any, notebooks
 from rnncourse.grading.books.tables import Gradebook
 from rnncourse.grading.judge.notebook import Lab
-
-IGNORED = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback"]  # as nbgrader leaves them out
 
 
 def lab_of(config: Config, gb: Gradebook, lab: str, source: Path | None = None) -> dict[str, Lab]:
@@ -48,13 +45,9 @@ def _given(config: Config, source: Path) -> dict[str, bytes]:
         ignored = CourseDirectory(config=config).ignore
     files = {}
     for place, folders, names in os.walk(source):
-        folders[:] = [name for name in folders if not _is_any(name, ignored)]
+        folders[:] = [name for name in folders if not is_any(name, ignored)]
         for name in names:
-            if not _is_any(name, [*ignored, "*.ipynb"]):
+            if not is_any(name, [*ignored, "*.ipynb"]):
                 path = Path(place, name)
                 files[str(path.relative_to(source))] = path.read_bytes()
     return files
-
-
-def _is_any(name: str, patterns: list[str]) -> bool:
-    return any(fnmatch(name, pattern) for pattern in patterns)

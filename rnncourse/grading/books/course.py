@@ -12,6 +12,8 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 
 from traitlets.config import Config, LazyConfigValue, PyFileConfigLoader
@@ -19,6 +21,7 @@ from traitlets.config import Config, LazyConfigValue, PyFileConfigLoader
 from rnncourse.grading.judge.libraries import LIBRARIES
 from rnncourse.grading.judge.submitted import HandedIn
 
+IGNORED = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback"]  # as nbgrader leaves them out
 STRUCTURE = os.path.join("{nbgrader_step}", "{student_id}", "{assignment_id}")  # nbgrader's own
 
 
@@ -165,6 +168,15 @@ class Made:
         return digest.hexdigest()
 
 
+class Known(Made):
+    """The labs that were verified as they are, kept beside them in `.verified.json`."""
+
+    NAME = ".verified.json"
+
+    def _fingerprint(self, lab: str) -> str:
+        return f"{super()._fingerprint(lab)}:{importlib.metadata.version('rnncourse')}"
+
+
 def lab_fingerprint(config: Config, lab: str) -> str:
     """SHA-256 of a lab's source: when it changes, what was graded by it is out of date."""
     digest = hashlib.sha256(_files_digest(folder(config, "source") / lab))
@@ -177,8 +189,15 @@ def lab_fingerprint(config: Config, lab: str) -> str:
 def _files_digest(folder: Path) -> bytes:
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"\0{path.relative_to(folder)}\0".encode() + path.read_bytes())
+        name = path.relative_to(folder)
+        if not any(is_any(part, IGNORED) for part in name.parts):  # what an editor or an import leaves
+            digest.update(f"\0{name}\0".encode() + path.read_bytes())
     return digest.digest()
+
+
+def is_any(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name is one of these, as a shell writes them."""
+    return any(fnmatch(name, pattern) for pattern in patterns)
 
 
 def own_folders(*folders: str) -> tuple[Path, ...]:

@@ -16,6 +16,7 @@ from nbgrader.utils import capture_log
 from sqlalchemy import create_engine, inspect
 from traitlets.config import Config
 
+from rnncourse.grading.books.course import notebooks
 from rnncourse.grading.books.writing import replace_folder
 from rnncourse.grading.judge.outcome import BEGIN
 
@@ -33,7 +34,7 @@ def release(config: Config, lab: str) -> bool:
         throwaway.CourseDirectory.db_url = f"sqlite:///{folder}/gradebook.db"
         _generate(throwaway, lab, f"{folder}/labs")
         new = Path(folder, "labs", lab)
-        for source in Path(config.CourseDirectory.source_directory, lab).glob("*.ipynb"):
+        for source in notebooks(Path(config.CourseDirectory.source_directory, lab)).values():
             _say_what_is_hidden(source, new / source.name)
         if _files(new) == _files(target):
             return False

@@ -1,7 +1,6 @@
 """A lab before students see it: the reference and the empty release, graded by stock nbgrader and by us."""
 
 import copy
-import importlib.metadata
 import os
 import re
 import secrets
@@ -23,7 +22,7 @@ from traitlets.config import Config
 from rnncourse.grading.books import tables
 from rnncourse.grading.books.collect import line
 from rnncourse.grading.books.copies import lab_of
-from rnncourse.grading.books.course import Made, cell_time, folder, notebooks
+from rnncourse.grading.books.course import cell_time, folder, notebooks
 from rnncourse.grading.books.release import register
 from rnncourse.grading.judge.engine import Engine, NoIsolation, Worker
 from rnncourse.grading.judge.grade import Graded, HandedIn, grade
@@ -71,15 +70,6 @@ class Verified:
     lab: str
     points: dict[str, float] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-
-
-class Known(Made):
-    """The labs that were verified as they are, kept beside them in `.verified.json`."""
-
-    NAME = ".verified.json"
-
-    def _fingerprint(self, lab: str) -> str:
-        return f"{super()._fingerprint(lab)}:{importlib.metadata.version('rnncourse')}"
 
 
 class Stock:

@@ -24,11 +24,14 @@ import numpy.random
 from rnncourse.grading.cell import forbid
 from rnncourse.grading.cell.objects import OPERATIONS, Objects, lineage
 from rnncourse.grading.cell.shell import KEPT_OUTPUTS, KEPT_TEXT, make_shell, text_of
+from rnncourse.grading.changes import Changes, result
 from rnncourse.grading.wire import NotPlain, Wire, decode, encode
 
 KEPT_FILES, KEPT_IN_FILES = 200, 16 << 20  # files that go to a test at once, and bytes of one and of all
 KEPT_WARNINGS = 50  # of a call
+HELD = 100  # things of a test's that are looked after
 _ATOMS = (type(None), bool, int, float, complex, str)
+_CHANGING = (list, dict, set, bytearray, np.ndarray)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -55,6 +58,8 @@ class Child:
         self.wire, self.shell = wire, make_shell()
         self.objects = Objects(self.shell.user_ns, self.call_back)
         self.number = 0  # of the request in hand
+        self.changes = Changes(self.objects.refer)
+        self.held: dict[int, tuple] = {}  # what a test has handed over and somebody keeps, as it was
         self.runs, self.cells = 0, {}  # cells that ran, and which of them has the code of a file's name
         self.room = {"stdout": KEPT_TEXT, "stderr": KEPT_TEXT}
         self.thrown: dict[int, BaseException] = {}  # by the test's own functions, by its key
@@ -159,26 +164,17 @@ class Child:
     def call(self, function, arguments: tuple, keywords: dict) -> tuple:
         """The result, and the arguments that the function changed, for the tests must see that too."""
         given = [*arguments, *keywords.values()]
-        before = [self.frozen(value) for value in given]
-        places: dict[int, list] = {}
-        _places(given, [], places)
+        before = [sys.getrefcount(value) for value in given]
         with self.listening():
-            value = function(*arguments, **keywords)
-        changed = {
-            i: (v, _old(v, places))
-            for i, v in enumerate(given)
-            if before[i] is not None and self.frozen(v) != before[i]
-        }
-        same = next((i for i, v in enumerate(given) if v is value and type(v) not in _ATOMS), None)
-        return "value", None if same is not None else value, changed, same, self.aside()
-
-    def frozen(self, value) -> bytes | None:
-        if type(value) in _ATOMS:
-            return None
-        try:
-            return encode(value, self.objects.refer)
-        except NotPlain:
-            return None
+            value, changed, same = self.changes.of(function, arguments, keywords)
+        aside = self.aside()
+        for i, thing in enumerate(given):
+            # somebody has it still, an object that was made of it for one: a test sees what becomes of it
+            if type(thing) in _CHANGING and sys.getrefcount(thing) > before[i] and len(self.held) < HELD:
+                key = len(self.held)
+                self.held[key] = thing, self.changes.frozen(thing)
+                aside.setdefault("held", {})[i] = key
+        return "value", value, changed, same, aside
 
     # --- what a function does beside what it returns ---
 
@@ -206,6 +202,11 @@ class Child:
     def aside(self) -> dict:
         """What came of a call beside its result, since the last look."""
         came, self.heard = {"printed": self.printed(), "warned": self.heard, "files": self.written()}, []
+        came["altered"] = {
+            key: thing for key, (thing, old) in self.held.items() if self.changes.frozen(thing) != old
+        }
+        for key, thing in came["altered"].items():
+            self.held[key] = thing, self.changes.frozen(thing)
         return {key: value for key, value in came.items() if value}
 
     def printed(self) -> list[dict]:
@@ -272,7 +273,7 @@ class Child:
         while True:
             message = decode(self.wire.receive(), self.objects.resolve)
             if message[2] == "returned":
-                return message[3]
+                return result(*message[3:], [*arguments, *keywords.values()])
             if message[2] == "threw":
                 _, _, _, names, words, key = message
                 base = next(
@@ -333,26 +334,3 @@ def _files() -> dict[str, tuple]:
 
 def _stream(descriptor: int):
     return open(descriptor, "w", encoding="utf-8", errors="replace", closefd=False)
-
-
-def _places(value, path: list, places: dict) -> None:
-    """Where in the arguments each object stands, by its id."""
-    items = (
-        enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
-    )
-    for key, item in items:
-        if type(item) not in _ATOMS:
-            places.setdefault(id(item), [*path, key])
-            _places(item, [*path, key], places)
-
-
-def _old(value, places: dict):
-    """For each item of a container: where in the arguments it stood before the call, or None; and the same
-    of its own items.
-    """
-    items = (
-        enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
-    )
-    return {
-        key: (places.get(id(item)), _old(item, places)) for key, item in items if type(item) not in _ATOMS
-    }

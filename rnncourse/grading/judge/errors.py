@@ -51,6 +51,8 @@ class Errors:
         kind = self.of(names)
         error = kind.__new__(kind, *arguments) if kind in EXCEPTIONS.values() else kind.__new__(kind)
         error.args = arguments
+        # no StopIteration comes of itself: it would end a loop of the test's, and pass for its end
+        error.ends = names[:1] == [["builtins", "StopIteration"]]
         if kind in self.made.values() and type(itself) is tuple and len(itself) == 2:
             error.__dict__ |= {"said": words, "itself": itself[0]}
         return error

@@ -116,7 +116,9 @@ class Handle:
         asks = (
             sys._getframe(1).f_code.co_filename in OURS
         )  # libraries, and Python itself, want a class of here
-        return self._read("type") if asks else type(self)
+        if asks:
+            return self._read("type")
+        return type if self._sort == "class" else type(self)  # as inspect.isclass looks
 
     __doc__ = property(lambda self: self.__getattr__("__doc__"))
     __module__ = property(lambda self: self.__getattr__("__module__"))
@@ -146,13 +148,11 @@ class Handle:
 
     def __iter__(self) -> Iterator:
         if (items := self._items()) is not None:
-            yield from items
-            return
+            return iter(items)
         iterator = self._read("iter")
         if not isinstance(iterator, Handle):
             raise TypeError(f"a {self._type} is not iterable")
-        while len(item := iterator._next()) == 1:
-            yield item[0]
+        return iterator
 
     def __next__(self):
         self._must("read")
@@ -288,7 +288,12 @@ class Function(Handle):
     def __call__(self, /, *arguments, **keywords):
         if self._named not in self._student.stubs or self._student.stubs[self._named] is not self:
             self._must("call")
-        return self._student.call(self, self._named, arguments, keywords)
+        try:
+            return self._student.call(self, self._named, arguments, keywords)
+        except Exception as error:
+            if getattr(error, "ends", False) and self._type in ("send", "throw"):  # a generator, by its end
+                raise StopIteration(*error.args) from None
+            raise
 
     @property
     def __name__(self):

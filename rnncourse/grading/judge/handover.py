@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rnncourse.grading.changes import Changes
 from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.handle import Function, Handle
 from rnncourse.grading.wire import NotPlain, encode
@@ -196,15 +197,15 @@ class Handover:
 
     # --- from the student ---
 
-    def called(self, number: int, arguments: tuple, keywords: dict):
-        """What a function of the test's gives.
+    def called(self, number: int, arguments: tuple, keywords: dict) -> tuple:
+        """What a function of the test's gives, and does to its arguments.
 
         Raises:
             Exception: the function's own.
         """
         if number not in self.functions:
             raise RuntimeError("a function of a test that is over")
-        return self.functions[number](*arguments, **keywords)
+        return Changes(self.refer).of(self.functions[number], arguments, keywords)
 
     def forget(self, value) -> None:
         """A function that the student's code must not call any more."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from rnncourse.grading.cell.sandbox import Keeper, NoIsolation
-from rnncourse.grading.judge.changes import ReadOnly, write_back
+from rnncourse.grading.changes import ReadOnly, result, write_back
 from rnncourse.grading.judge.errors import EXCEPTIONS, Errors
 from rnncourse.grading.judge.handle import NO_OBJECT, Function, Handle
 from rnncourse.grading.judge.handover import Handover
@@ -67,6 +67,7 @@ class Student:
         self.released: list[int] = []  # numbers of those that nobody has any more
         self.depth = self.calls = 0  # of the test's functions
         self.thrown: list[BaseException] = []  # by them
+        self.held: dict[int, object] = {}  # things of a test's that an object over there keeps
         self.licence = Licence(job)
         self.errors = Errors()
         self.handover = Handover(self)
@@ -89,7 +90,7 @@ class Student:
         with _undisturbed():
             self.wire = Wire(self.keeper.fork(self.forks == 0, self.job["limits"], self.job["forbid"]))
         self.forks += 1
-        self.depth = 0
+        self.depth, self.held = 0, {}
         files = {
             name: np.frombuffer(bytes.fromhex(data), np.uint8) for name, data in self.job["files"].items()
         }
@@ -172,11 +173,14 @@ class Student:
         self.handover.give()
         with self.at_most(name):
             _, value, changed, same, aside = self.ask("call", function, arguments, keywords)
-        self.hear(aside)
         given = [*arguments, *keywords.values()]
         try:
-            write_back(given, changed)
-            return value if same is None else given[same]
+            self.held |= {key: given[i] for i, key in aside.get("held", {}).items() if type(key) is int}
+        except (TypeError, IndexError, AttributeError):
+            raise self.fail(NO_ANSWER) from None
+        self.hear(aside)
+        try:
+            return result(value, changed, same, given)
         except ReadOnly:
             raise ValueError("assignment destination is read-only") from None
         except (TypeError, ValueError, KeyError, IndexError, AttributeError):
@@ -216,6 +220,11 @@ class Student:
         for output in aside.get("printed", ()):
             self.print(output)
         self.handover.take(aside.get("files", {}))
+        try:
+            for key, new in aside.get("altered", {}).items():
+                write_back([self.held[key]], {0: (new, {})})
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+            raise self.fail(NO_ANSWER) from None
         for entry in aside.get("warned", ()):
             try:
                 words, names, file, line = entry
@@ -289,7 +298,7 @@ class Student:
             raise self.fail(f"the test's functions were called more than {many}")
         self.depth += 1
         try:
-            said = "returned", self.handover.called(key, arguments, keywords)
+            said = "returned", *self.handover.called(key, arguments, keywords)
         except Exception as error:
             self.thrown.append(error)
             names = [kind.__name__ for kind in type(error).__mro__ if EXCEPTIONS.get(kind.__name__) is kind]

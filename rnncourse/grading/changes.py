@@ -1,8 +1,75 @@
-"""What a student's function has done to its arguments, done to them here."""
+"""What a function on one side has done to its arguments, done to them on the other."""
 
 from collections import deque
 
 import numpy as np
+
+from rnncourse.grading.wire import NotPlain, encode
+
+_ATOMS = (type(None), bool, int, float, complex, str)
+
+
+class Changes:
+    """Calls a function, and says which of its arguments it changed."""
+
+    def __init__(self, refer):
+        self.refer = refer
+
+    def of(self, function, arguments: tuple, keywords: dict) -> tuple[object, dict, int | None]:
+        """The result, the arguments that are changed, by their index, and which of them is the result."""
+        given = [*arguments, *keywords.values()]
+        before = [self.frozen(value) for value in given]
+        places: dict[int, list] = {}
+        _places(given, [], places)
+        value = function(*arguments, **keywords)
+        changed = {
+            i: (v, _old(v, places))
+            for i, v in enumerate(given)
+            if before[i] is not None and self.frozen(v) != before[i]
+        }
+        same = next((i for i, v in enumerate(given) if v is value and type(v) not in _ATOMS), None)
+        return None if same is not None else value, changed, same
+
+    def frozen(self, value) -> bytes | None:
+        if type(value) in _ATOMS:
+            return None
+        try:
+            return encode(value, self.refer)
+        except NotPlain:
+            return None
+
+
+def result(value, changed: dict, same: int | None, given: list):
+    """The result of a call over there, whose arguments here become what it made of them.
+
+    Raises:
+        ReadOnly; any other error: the parts are not what an honest process sends.
+    """
+    write_back(given, changed)
+    return value if same is None else given[same]
+
+
+def _places(value, path: list, places: dict) -> None:
+    """Where in the arguments each object stands, by its id."""
+    items = (
+        enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
+    )
+    for key, item in items:
+        if type(item) not in _ATOMS:
+            places.setdefault(id(item), [*path, key])
+            _places(item, [*path, key], places)
+
+
+def _old(value, places: dict):
+    """For each item of a container: where in the arguments it stood before the call, or None; and the same
+    of its own items.
+    """
+    items = (
+        enumerate(value) if type(value) in (list, tuple) else value.items() if type(value) is dict else ()
+    )
+    return {
+        key: (places.get(id(item)), _old(item, places)) for key, item in items if type(item) not in _ATOMS
+    }
 
 
 class ReadOnly(ValueError):
