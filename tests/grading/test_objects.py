@@ -138,7 +138,8 @@ FORMS = {
         "try:\n    apply(f, 1)\n    assert False\nexcept Mine as caught:\n    assert caught is error",
     ),
     "a callback that changes what it is given": (
-        "", "def sort(a, swap):\n    for i in range(len(a) - 1):\n        if a[i] > a[i + 1]:\n            swap(a, i)\n    return a",
+        "", "def sort(a, swap):\n    for i in range(len(a) - 1):\n        if a[i] > a[i + 1]:\n            swap(a, i)\n"
+        "    return a",
         "def swap(a, i):\n    a[i], a[i + 1] = a[i + 1], a[i]\n"
         "assert sort([3, 1, 2], swap) == [1, 2, 3]",
     ),
