@@ -59,6 +59,11 @@ VECTOR = """class Vector:
 # what a test of another course does: what stands before it, the answer, the test
 FORMS = {
     "attributes and methods": ("", VECTOR, "v = Vector(3, 4)\nassert v.x == [3, 4] and v.norm() == 5"),
+    "names that a handle could have itself": (
+        "", "class Thing:\n    def __init__(self):\n"
+        "        self._items, self._type, self._number, self.of, self._student = [1], 2, 3, 4, 5",
+        "t = Thing()\nassert (t._items, t._type, t._number, t.of, t._student) == ([1], 2, 3, 4, 5)",
+    ),
     "operators": ("", VECTOR, "v = Vector(1, 2) + Vector(2, 2) * 2\nassert v == 1 * Vector(5, 6) and v != Vector(5, 7)"),
     "order": ("", VECTOR, "assert Vector(1) < Vector(2) and max(Vector(1), Vector(3)).x == [3]\n"
     "assert sorted([Vector(2), Vector(1)])[0].x == [1]"),

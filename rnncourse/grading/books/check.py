@@ -106,12 +106,13 @@ def show(checked: Checked, console: Console) -> None:
         table.add_row(Text(task.title), f"{task.points:g}", _result(task, console.width < NARROW))
     console.print(table)
     for task in checked.tasks:
+        for answer in task.answers:
+            if answer.stops:
+                said = [("It does not run to its end.", ""), (answer.stops, "bold")]
+                _say(console, [(f"{task.title}, your cell", HEAD), *said])
         for test in task.tests:
             if not test.passed:
                 _say(console, _failure(task, test))
-        for answer in task.answers:
-            if answer.stops and all(test.passed for test in task.tests):
-                _say(console, [(f"{task.title}, your cell", HEAD), ("It does not run to its end.", "")])
     for first, why in checked.others:
         _say(console, [("A cell of the lab failed", HEAD), (first, "dim"), (why, "")])
     unknown, points = (sum(getattr(task, name) for task in checked.tasks) for name in ("unknown", "points"))

@@ -65,10 +65,10 @@ class Answer:
     unanswered: bool = False
 
     @property
-    def stops(self) -> bool:
-        """Whether it did not run to its end."""
+    def stops(self) -> str:
+        """Why it did not run to its end, or nothing."""
         errors = [output for output in self.cell.get("outputs", []) if output.output_type == "error"]
-        return bool(self.fault or errors)
+        return self.fault or "".join(text(f"{error.ename}: {error.evalue}") for error in errors[:1])
 
 
 @dataclass

@@ -24,71 +24,71 @@ _VALUES = (*values.TYPES.values(), np.generic)
 
 
 class Handle:
-    # No docstring: an object's is the student's. `_named` is the name that the test asked for.
-    __slots__ = ("__weakref__", "_face", "_forks", "_named", "_number", "_sort", "_student", "_type")
+    # No docstring: an object's is the student's. All names of ours begin alike, for the others are the
+    # object's; `_handle_named` is the name that the test asked for.
+    __slots__ = (
+        "__weakref__", "_handle_face", "_handle_forks", "_handle_named", "_handle_number", "_handle_sort",
+        "_handle_student", "_handle_type",
+    )  # fmt: skip
     __array_ufunc__ = None  # an array leaves operators to the object
 
     @classmethod
-    def of(cls, student, number: int, sort: str, kind: str) -> "Handle":
+    def _handle_of(cls, student, number: int, sort: str, kind: str) -> "Handle":
         made = object.__new__(cls)
-        parts = {
-            "_student": student,
-            "_number": number,
-            "_sort": sort,
-            "_type": kind,
-            "_named": "",
-            "_face": None,
-            "_forks": student.forks,
-        }
-        for name, value in parts.items():
-            object.__setattr__(made, name, value)
+        parts = {"student": student, "number": number, "sort": sort, "type": kind, "named": "", "face": None}
+        for name, value in (parts | {"forks": student.forks}).items():
+            object.__setattr__(made, f"_handle_{name}", value)
         return made
 
-    def call_it(self, name: str) -> None:
+    def _handle_call_it(self, name: str) -> None:
         """Remember that the test asked for it by this name."""
-        object.__setattr__(self, "_named", name)
+        object.__setattr__(self, "_handle_named", name)
 
     def __del__(self):
-        if self._forks == self._student.forks:
-            self._student.released.append(self._number)
+        if self._handle_forks == self._handle_student.forks:
+            self._handle_student.released.append(self._handle_number)
 
     # --- what it may be asked anywhere: nothing of the test's goes over ---
 
-    def _read(self, operation: str, *arguments):
+    def _handle_read(self, operation: str, *arguments):
         """What it says of itself. Where the reference has a value, which is one thing whoever asks, an
         object may be asked one thing, once, for it could be empty here and of the right length there.
         """
-        if operation in _WORDS or self._student.licence.allows("read"):
-            return self._student.do(operation, self, *arguments)
+        if operation in _WORDS or self._handle_student.licence.allows("read"):
+            return self._handle_student.do(operation, self, *arguments)
         asked = (operation, *arguments)
-        if self._face is None:
-            object.__setattr__(self, "_face", (asked, self._student.do(operation, self, *arguments)))
-        if self._face[0] != asked:
-            raise self._student.fail(f"{NO_OBJECT} ({self._face[0][0]}, {operation})", NO_OBJECT)
-        return self._face[1]
+        if self._handle_face is None:
+            object.__setattr__(
+                self, "_handle_face", (asked, self._handle_student.do(operation, self, *arguments))
+            )
+        if self._handle_face[0] != asked:
+            raise self._handle_student.fail(
+                f"{NO_OBJECT} ({self._handle_face[0][0]}, {operation})", NO_OBJECT
+            )
+        return self._handle_face[1]
 
-    def _items(self) -> list | None:
+    def _handle_items(self) -> list | None:
         """Its items, for good, where the reference has a value; else None."""
-        if self._student.licence.allows("read"):
+        if self._handle_student.licence.allows("read"):
             return None
-        if self._face is None:
-            iterator, items = self._student.do("iter", self), []
-            while isinstance(iterator, Handle) and len(item := iterator._next()) == 1:
+        if self._handle_face is None:
+            iterator, items = self._handle_student.do("iter", self), []
+            while isinstance(iterator, Handle) and len(item := iterator._handle_next()) == 1:
                 items.append(item[0])
-            object.__setattr__(self, "_face", (("iter",), items))
-        return self._read("iter")
+            object.__setattr__(self, "_handle_face", (("iter",), items))
+        return self._handle_read("iter")
 
-    def _next(self) -> tuple:
-        item = self._student.do("next", self)
+    def _handle_next(self) -> tuple:
+        item = self._handle_student.do("next", self)
         if type(item) is not tuple:
-            raise TypeError(f"a {self._type} is no iterator")
+            raise TypeError(f"a {self._handle_type} is no iterator")
         return item
 
-    def _kind_of(self, operation: str, kinds: tuple, *arguments):
+    def _handle_kind_of(self, operation: str, kinds: tuple, *arguments):
         """A read whose result must be of these types, as Python would say of the object itself."""
-        value = self._read(operation, *arguments)
+        value = self._handle_read(operation, *arguments)
         if type(value) not in kinds:
-            raise TypeError(f"{operation} of a {self._type} gave a {type(value).__name__}")
+            raise TypeError(f"{operation} of a {self._handle_type} gave a {type(value).__name__}")
         return value
 
     def __getattr__(self, name):
@@ -106,9 +106,9 @@ class Handle:
             )
         ):
             raise AttributeError(name)  # by which a library would take it for a value
-        value = self._read("getattr", name)
-        if isinstance(value, Handle) and not value._named:
-            value.call_it(self._named)
+        value = self._handle_read("getattr", name)
+        if isinstance(value, Handle) and not value._handle_named:
+            value._handle_call_it(self._handle_named)
         return value
 
     @property
@@ -117,8 +117,8 @@ class Handle:
             sys._getframe(1).f_code.co_filename in OURS
         )  # libraries, and Python itself, want a class of here
         if asks:
-            return self._read("type")
-        return type if self._sort == "class" else type(self)  # as inspect.isclass looks
+            return self._handle_read("type")
+        return type if self._handle_sort == "class" else type(self)  # as inspect.isclass looks
 
     __doc__ = property(lambda self: self.__getattr__("__doc__"))
     __module__ = property(lambda self: self.__getattr__("__module__"))
@@ -126,7 +126,7 @@ class Handle:
 
     @property
     def __signature__(self):
-        parameters, result = self._read("signature")
+        parameters, result = self._handle_read("signature")
         empty = inspect.Parameter.empty
         made = [
             inspect.Parameter(
@@ -140,143 +140,150 @@ class Handle:
         return inspect.Signature(made, return_annotation=result[0] if result else inspect.Signature.empty)
 
     def __dir__(self):
-        return self._kind_of("dir", (list,))
+        return self._handle_kind_of("dir", (list,))
 
     def __len__(self):
-        items = self._items()
-        return self._kind_of("len", (int,)) if items is None else len(items)
+        items = self._handle_items()
+        return self._handle_kind_of("len", (int,)) if items is None else len(items)
 
     def __iter__(self) -> Iterator:
-        if (items := self._items()) is not None:
+        if (items := self._handle_items()) is not None:
             return iter(items)
-        iterator = self._read("iter")
+        iterator = self._handle_read("iter")
         if not isinstance(iterator, Handle):
-            raise TypeError(f"a {self._type} is not iterable")
+            raise TypeError(f"a {self._handle_type} is not iterable")
         return iterator
 
     def __next__(self):
-        self._must("read")
-        item = self._next()
+        self._handle_must("read")
+        item = self._handle_next()
         if len(item) != 1:
             raise StopIteration(*item[1:])
         return item[0]
 
     def __reversed__(self):
-        return iter(self._read("reversed"))
+        return iter(self._handle_read("reversed"))
 
     def __getitem__(self, key):
-        items = self._items()
-        return self._student.do("getitem", self, key) if items is None else items[key]
+        items = self._handle_items()
+        return self._handle_student.do("getitem", self, key) if items is None else items[key]
 
     def __bool__(self):
-        return self._kind_of("bool", (bool,))
+        return self._handle_kind_of("bool", (bool,))
 
     def __int__(self):
-        return self._kind_of("int", (int,))
+        return self._handle_kind_of("int", (int,))
 
     def __index__(self):
-        return self._kind_of("index", (int,))
+        return self._handle_kind_of("index", (int,))
 
     def __float__(self):
-        return self._kind_of("float", (float,))
+        return self._handle_kind_of("float", (float,))
 
     def __complex__(self):
-        return self._kind_of("complex", (complex,))
+        return self._handle_kind_of("complex", (complex,))
 
     def __round__(self, *digits):
-        return self._read("round", *digits)
+        return self._handle_read("round", *digits)
 
     def __hash__(self):
-        return hash(self._number) if self._sort in NAMED else self._kind_of("hash", (int,))
+        return (
+            hash(self._handle_number) if self._handle_sort in NAMED else self._handle_kind_of("hash", (int,))
+        )
 
     def __str__(self):
-        return self._kind_of("str", (str,))
+        return self._handle_kind_of("str", (str,))
 
     def __repr__(self):
-        return f"<{self._named} of the student's>" if self._sort in NAMED else self._kind_of("repr", (str,))
+        return (
+            f"<{self._handle_named} of the student's>"
+            if self._handle_sort in NAMED
+            else self._handle_kind_of("repr", (str,))
+        )
 
     def __format__(self, form):
-        return self._kind_of("format", (str,), form)
+        return self._handle_kind_of("format", (str,), form)
 
     def __array__(self, dtype=None, copy=None):
-        array = self._kind_of("array", (np.ndarray,))
+        array = self._handle_kind_of("array", (np.ndarray,))
         if array.dtype == object:
-            raise TypeError(f"a {self._type} is no array")
+            raise TypeError(f"a {self._handle_type} is no array")
         return array if dtype is None else array.astype(dtype)
 
     def __copy__(self):
-        return self._read("copy")
+        return self._handle_read("copy")
 
     def __deepcopy__(self, memo):
-        return self._read("deepcopy")
+        return self._handle_read("deepcopy")
 
     def __reduce_ex__(self, protocol):
-        raise TypeError(f"a {self._type} of the student's can't be pickled here")
+        raise TypeError(f"a {self._handle_type} of the student's can't be pickled here")
 
     def __instancecheck__(self, value):
-        return self._read_of("isinstance", value)
+        return self._handle_read_of("isinstance", value)
 
     def __subclasscheck__(self, kind):
-        return self._read_of("issubclass", kind)
+        return self._handle_read_of("issubclass", kind)
 
-    def _read_of(self, operation: str, value) -> bool:
-        return self._student.do(operation, value, self) is True
+    def _handle_read_of(self, operation: str, value) -> bool:
+        return self._handle_student.do(operation, value, self) is True
 
     def __mro_entries__(self, bases):
-        raise TypeError(f"{self._named or self._type} is the student's: a test can't derive a class from it")
+        raise TypeError(
+            f"{self._handle_named or self._handle_type} is the student's: a test can't derive from it"
+        )
 
     # --- what is done where the reference has it done ---
 
-    def _must(self, operation: str) -> None:
-        if not self._student.licence.allows(operation):
-            raise self._student.fail(f"{NO_OBJECT} ({operation})", NO_OBJECT)
+    def _handle_must(self, operation: str) -> None:
+        if not self._handle_student.licence.allows(operation):
+            raise self._handle_student.fail(f"{NO_OBJECT} ({operation})", NO_OBJECT)
 
-    def _do(self, operation: str, *arguments):
+    def _handle_do(self, operation: str, *arguments):
         kinds = ["object" if type(one) in (Handle, Function) else "value" for one in arguments]
-        self._must(f"{operation} {' '.join(kinds)}")
-        return self._student.do(operation, *arguments)
+        self._handle_must(f"{operation} {' '.join(kinds)}")
+        return self._handle_student.do(operation, *arguments)
 
     def __setattr__(self, name, value):
-        self._do("setattr", self, name, value)
+        self._handle_do("setattr", self, name, value)
 
     def __delattr__(self, name):
-        self._do("delattr", self, name)
+        self._handle_do("delattr", self, name)
 
     def __setitem__(self, key, value):
-        self._do("setitem", self, key, value)
+        self._handle_do("setitem", self, key, value)
 
     def __delitem__(self, key):
-        self._do("delitem", self, key)
+        self._handle_do("delitem", self, key)
 
     def __enter__(self):
-        return self._do("enter", self)
+        return self._handle_do("enter", self)
 
     def __exit__(self, *error):
-        return self._do(
+        return self._handle_do(
             "exit", self, *((None, None, None) if error[0] is None else (error[0], error[1], None))
         )
 
     def __contains__(self, item):
-        if self._student.licence.allows("contains"):
-            return self._student.do("contains", self, item) is True
+        if self._handle_student.licence.allows("contains"):
+            return self._handle_student.do("contains", self, item) is True
         return any(own is item or own == item for own in self)  # each of them a value that is read here
 
     def __eq__(self, other):
-        return self._compared("eq", other)
+        return self._handle_compared("eq", other)
 
     def __ne__(self, other):
-        return self._compared("ne", other)
+        return self._handle_compared("ne", other)
 
-    def _compared(self, operation: str, other):
+    def _handle_compared(self, operation: str, other):
         """Two of the student's objects are compared by the student's code; none equals anything else."""
         if not isinstance(other, Handle):
-            self._student.note = (
-                f"an object of the student's (a {self._type}) equals no value, whatever it says of itself"
-            )
+            it = f"an object of the student's (a {self._handle_type})"
+            self._handle_student.note = f"{it} equals no value, whatever it says of itself"
             return operation == "ne"
-        if self._sort in NAMED and other._sort in NAMED:
-            return (self._number == other._number) is (operation == "eq")
-        return self._do(operation, self, other)
+        if self._handle_sort in NAMED and other._handle_sort in NAMED:
+            return (self._handle_number == other._handle_number) is (operation == "eq")
+        return self._handle_do(operation, self, other)
 
 
 class Function(Handle):
@@ -286,21 +293,31 @@ class Function(Handle):
     __module__ = property(lambda self: self.__getattr__("__module__"))
 
     def __call__(self, /, *arguments, **keywords):
-        if self._named not in self._student.stubs or self._student.stubs[self._named] is not self:
-            self._must("call")
+        if (
+            self._handle_named not in self._handle_student.stubs
+            or self._handle_student.stubs[self._handle_named] is not self
+        ):
+            self._handle_must("call")
         try:
-            return self._student.call(self, self._named, arguments, keywords)
+            return self._handle_student.call(self, self._handle_named, arguments, keywords)
         except Exception as error:
-            if getattr(error, "ends", False) and self._type in ("send", "throw"):  # a generator, by its end
+            if getattr(error, "ends", False) and self._handle_type in (
+                "send",
+                "throw",
+            ):  # a generator, by its end
                 raise StopIteration(*error.args) from None
             raise
 
     @property
     def __name__(self):
-        return self._named if self._named in self._student.stubs else self.__getattr__("__name__")
+        return (
+            self._handle_named
+            if self._handle_named in self._handle_student.stubs
+            else self.__getattr__("__name__")
+        )
 
     def __bool__(self):
-        return True if self._sort in NAMED else super().__bool__()
+        return True if self._handle_sort in NAMED else super().__bool__()
 
 
 def _ordered(operation: str):
@@ -308,26 +325,24 @@ def _ordered(operation: str):
         if (
             not isinstance(other, Handle)
             and type(other) in _VALUES
-            and not self._student.licence.allows(f"{operation} object value")
+            and not self._handle_student.licence.allows(f"{operation} object value")
         ):
-            raise TypeError(
-                f"an object of the student's (a {self._type}) has no order with a {type(other).__name__}"
-            )
-        return self._do(operation, self, other)
+            raise TypeError(f"an object (a {self._handle_type}) has no order with a {type(other).__name__}")
+        return self._handle_do(operation, self, other)
 
     return method
 
 
 def _binary(operation: str):
-    return lambda self, other: self._do(operation, self, other)
+    return lambda self, other: self._handle_do(operation, self, other)
 
 
 def _reflected(operation: str):
-    return lambda self, other: self._do(operation, other, self)
+    return lambda self, other: self._handle_do(operation, other, self)
 
 
 def _unary(operation: str):
-    return lambda self: self._read(operation)
+    return lambda self: self._handle_read(operation)
 
 
 for _name in (*_BINARY, *_BITS):
@@ -353,7 +368,7 @@ def isinstance_(value, kinds) -> bool:
         return any(isinstance_(value, kind) for kind in (kinds if type(kinds) is tuple else kinds.__args__))
     if kinds is object:
         return True
-    return kinds not in _VALUES and value._student.do("isinstance", value, kinds) is True
+    return kinds not in _VALUES and value._handle_student.do("isinstance", value, kinds) is True
 
 
 def issubclass_(kind, kinds) -> bool:
@@ -362,7 +377,7 @@ def issubclass_(kind, kinds) -> bool:
         return issubclass(kind, kinds)
     if isinstance(kinds, (tuple, types.UnionType)):
         return any(issubclass_(kind, one) for one in (kinds if type(kinds) is tuple else kinds.__args__))
-    return kinds is object or kind._student.do("issubclass", kind, kinds) is True
+    return kinds is object or kind._handle_student.do("issubclass", kind, kinds) is True
 
 
 def callable_(value) -> bool:
@@ -372,7 +387,7 @@ def callable_(value) -> bool:
 
 class _Type(type):
     def __instancecheck__(cls, value):
-        return isinstance(value, type) or (type(value) is Function and value._sort == "class")
+        return isinstance(value, type) or (type(value) is Function and value._handle_sort == "class")
 
     def __subclasscheck__(cls, kind):
         return issubclass(kind, type)
@@ -383,5 +398,5 @@ class Type(metaclass=_Type):
 
     def __new__(cls, *arguments):
         if len(arguments) == 1 and type(arguments[0]) in (Handle, Function):
-            return arguments[0]._read("type")
+            return arguments[0]._handle_read("type")
         return type(*arguments)

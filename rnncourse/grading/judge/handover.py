@@ -142,9 +142,9 @@ class Handover:
         """
         kind = type(value)
         if kind in (Handle, Function):
-            if value._forks != self.student.forks:
+            if value._handle_forks != self.student.forks:
                 raise NotPlain("an object of a process that is gone")
-            return value._number
+            return value._handle_number
         if kind is np.ma.MaskedArray:
             return ["masked", np.ma.getdata(value), np.ma.getmaskarray(value)]
         if (

@@ -15,7 +15,9 @@ _get_source = inspect.getsource
 
 def source_of(thing):
     """`inspect.getsource`, for what the student has written too."""
-    return thing._student.source(thing._named) if type(thing) is Function else _get_source(thing)
+    return (
+        thing._handle_student.source(thing._handle_named) if type(thing) is Function else _get_source(thing)
+    )
 
 
 _SEEING = {"type": Type, "isinstance": isinstance_, "issubclass": issubclass_, "callable": callable_}
@@ -130,7 +132,7 @@ class Names(dict):
 
     def __setitem__(self, name, value):
         self.plots.pop(name, None)
-        if type(value) is Function and value is self.student.stubs.get(value._named):
+        if type(value) is Function and value is self.student.stubs.get(value._handle_named):
             # another name for a function of the student's
             self.student.ask("share", {name: value}, [], {}, {}, False)
             self.student.stubs.pop(name, None)

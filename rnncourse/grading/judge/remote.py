@@ -122,7 +122,7 @@ class Student:
             name: found for name, found in bound.items() if name in names and isinstance(found, Function)
         }
         for name, found in self.bound.items():
-            found.call_it(name)
+            found._handle_call_it(name)
         return outputs
 
     def get(self, name: str):
@@ -140,7 +140,7 @@ class Student:
         if kind == "missing":
             raise KeyError(name)
         if isinstance(rest[0], Handle):
-            rest[0].call_it(name)
+            rest[0]._handle_call_it(name)
             if isinstance(rest[0], Function):
                 return self.stubs.setdefault(name, rest[0])
         return rest[0]
@@ -319,7 +319,7 @@ class Student:
                     if len(self.handles) >= MAX_HANDLES:
                         raise Malformed(f"more than {MAX_HANDLES} objects")
                     made = Handle if sort == "object" else Function
-                    found = self.handles[number] = made.of(self, number, sort, words[:80])
+                    found = self.handles[number] = made._handle_of(self, number, sort, words[:80])
                 return found
             if kind == "callback":
                 return self.handover.functions[path[0]]
