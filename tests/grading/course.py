@@ -38,7 +38,7 @@ OBJECTS = {  # the answers of the lab `objects`
     "step": "def step(x):\n    return 3 * x + 1",
     "sequence": "def sequence(x, n):\n    for _ in range(n):\n        x = step(x)\n    return x",
 }
-HONEST |= OBJECTS
+ANSWERS = HONEST | OBJECTS  # to the labs `small` and `objects`
 OBJECTS_SETUP = """import math
 import numpy as np
 def near(a, b):
@@ -155,7 +155,7 @@ def lab():
     """The source of the lab `small`."""
 
     def solution(name):
-        head, _, body = HONEST[name].partition("\n")
+        head, _, body = ANSWERS[name].partition("\n")
         source = f"{head}\n    ### BEGIN SOLUTION\n    # {SOLUTION}\n{body}\n    ### END SOLUTION"
         return new_code_cell(source, id=name, metadata=meta(name, solution=True))
 

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from tests.grading.course import HIDDEN, HONEST, OTHER, SOLUTION, Course, lab_of_objects, lab_of_parts
+from tests.grading.course import ANSWERS, HIDDEN, HONEST, OTHER, SOLUTION, Course, lab_of_objects, lab_of_parts
 
 ATTACKS = sorted(Path(__file__).with_name("attacks").glob("*.py"))
 ENVIRONMENT = "environment-mark-4714"
@@ -43,7 +43,7 @@ def hand_in(course: Course, path: Path) -> None:
         else:
             added.append((after, source))
     lab = header(path)["lab"]
-    nb = course.notebook({name: HONEST[name] if source == "honest" else source for name, source in answers.items()}, lab)
+    nb = course.notebook({name: ANSWERS[name] if source == "honest" else source for name, source in answers.items()}, lab)
     for after, source in added:
         names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
         nb.cells.insert(names.index(after) + 1 if after else 0, new_code_cell(source))
@@ -98,7 +98,7 @@ def battle(tmp_path_factory):
         nb = course.notebook(HONEST)
         nb.cells.append(new_code_cell(f"print('{OTHER}')"))
         course.hand_in(student, nb)
-    course.hand_in("oo-honest", course.notebook(HONEST, "objects"), "objects")
+    course.hand_in("oo-honest", course.notebook(ANSWERS, "objects"), "objects")
     before = tree(course.folder)
     results = course.grade("--workers", "4", RNNCOURSE_SECRET=ENVIRONMENT, TMPDIR=str(temporary))
     left = left_behind(before_processes), os.listdir(temporary), list(Path("/tmp").glob("attack*"))
