@@ -82,6 +82,18 @@ def test_a_failure_has_the_task_the_line_and_the_message_before_the_values(cours
     assert said.index("more lines") - said.index("Is it twice?") < 500 and "DESIRED: array" not in said
 
 
+def test_it_says_which_earlier_answer_is_in_the_way(course):
+    said = flat(check(course, RIGHT | {"step": WRONG}).stdout)
+    assert "It calls step (1 One step), which is not right yet: begin there." in said
+    assert "begin there" not in check(course, RIGHT).stdout
+
+
+def test_a_test_cell_that_is_not_as_released_is_told(course):
+    assert "as you received it" not in check(course, RIGHT).stdout
+    said = flat(check(course, RIGHT | {"step_0": "# mine\nassert True"}).stdout)
+    assert "A test cell is not as you received it # mine When it is graded the lab's own counts" in said
+
+
 @pytest.mark.parametrize("width", [32, 60, 100])
 def test_it_fits_the_terminal(course, width):
     outcome = check(course, RIGHT | {"step": WRONG}, width=width)

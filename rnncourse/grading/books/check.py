@@ -1,5 +1,6 @@
 """Run a lab at home: the visible tests of a notebook as a student has it, with the grader's own engine."""
 
+import hashlib
 import json
 import textwrap
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Checked:
     tasks: list[Task]
     notebook: NotebookNode
     others: list[tuple[str, str]]
+    edited: list[str]  # first words of the test cells that are not as they were released
 
     @property
     def passed(self) -> bool:
@@ -75,9 +77,12 @@ def check(path: Path, engine: Engine) -> Checked:
         cell.node.metadata["rnncourse"] |= {"hidden": hidden[i], "unanswered": False}  # at home nobody knows
         why = cell.kind == "instructor" and i in outcomes and (outcomes[i].fault or outcomes[i].error)
         if why:
-            others.append((next(filter(str.strip, cell.source.splitlines()), ""), why))
+            others.append((_first(cell.source), why))
     notebook = lab.notebook(lab.cells)
-    return Checked(tasks_of(notebook, home=True), notebook, others)
+    edited = [
+        _first(cell.source) for i, cell in enumerate(lab.cells) if i in tests and _is_edited(cell.node)
+    ]
+    return Checked(tasks_of(notebook, home=True), notebook, others, edited)
 
 
 def _lab(path: Path) -> Lab:
@@ -92,6 +97,20 @@ def _lab(path: Path) -> Lab:
         return Lab(nbformat.reads(words, as_version=4))
     except Exception as error:
         raise ValueError(f"{path}: not a notebook: {str(error).splitlines()[0]}") from None
+
+
+def _first(source: str) -> str:
+    return next(filter(str.strip, source.splitlines()), "")
+
+
+def _is_edited(cell: NotebookNode) -> bool:
+    """Whether a test cell is another than nbgrader's checksum of it says."""
+    flags = cell.metadata.nbgrader
+    if not flags.get("checksum"):
+        return False
+    marks = (flags.get(name, False) for name in ("grade", "solution", "locked"))
+    parts = [cell.source, cell.cell_type, *map(str, marks), flags.grade_id, str(float(flags.points))]
+    return hashlib.md5("".join(parts).encode()).hexdigest() != flags.checksum
 
 
 def _has_code(source: str) -> bool:
@@ -112,9 +131,12 @@ def show(checked: Checked, console: Console) -> None:
                 _say(console, [(f"{task.title}, your cell", HEAD), *said])
         for test in task.tests:
             if not test.passed:
-                _say(console, _failure(task, test))
+                _say(console, _failure(task, test, _in_the_way(checked.tasks, test)))
     for first, why in checked.others:
         _say(console, [("A cell of the lab failed", HEAD), (first, "dim"), (why, "")])
+    for first in checked.edited:
+        said = "When it is graded the lab's own counts: take that one from a fresh copy."
+        _say(console, [("A test cell is not as you received it", HEAD), (first, "dim"), (said, "")])
     unknown, points = (sum(getattr(task, name) for task in checked.tasks) for name in ("unknown", "points"))
     if unknown:
         said = f"{unknown:g} of {points:g} points {CANNOT}: "
@@ -135,7 +157,15 @@ def _result(task: Task, short: bool) -> Text:
     return words + Text(f" ({rest})", style="dim") if unknown else words
 
 
-def _failure(task: Task, test: Test) -> list[tuple[str, str]]:
+def _in_the_way(tasks: list[Task], test: Test) -> str:
+    """Which earlier answer, that this one calls, is to be mended first."""
+    wrong = [(name, task) for name in test.uses for task in tasks if task.defines(name) and not task.passed]
+    return "".join(
+        f"It calls {name} ({task.title}), which is not right yet: begin there. " for name, task in wrong
+    )
+
+
+def _failure(task: Task, test: Test, first: str = "") -> list[tuple[str, str]]:
     which = "the visible half of its test" if test.hidden else "its visible test"
     at = (
         f"{test.kind or 'It stops'} in {test.at['name']}, line {test.at['line']}: {test.at['text']}"
@@ -144,7 +174,7 @@ def _failure(task: Task, test: Test) -> list[tuple[str, str]]:
     )
     values = test.dump.splitlines()
     more = [f"… {len(values) - DUMPED} more lines"] if len(values) > DUMPED else []
-    lines = [(test.about, "dim"), (test.note, ""), (at, ""), (test.said, "bold")]
+    lines = [(test.about, "dim"), (first, "bold"), (test.note, ""), (at, ""), (test.said, "bold")]
     return [(f"{task.title}, {which}", HEAD), *lines, *((line, "dim") for line in values[:DUMPED] + more)]
 
 

@@ -42,6 +42,7 @@ class Test:
     hint: str = ""  # the author's, for what failed in the hidden part
     note: str = ""  # ours, in whole sentences
     rests: list[str] = field(default_factory=list)  # the functions of earlier tasks that it fails for
+    uses: list[str] = field(default_factory=list)  # and those that its answer calls
     hidden: str = ""  # "half" of it, or "all"
 
     @property
@@ -231,7 +232,7 @@ def _test(cell, own: dict, flags: dict) -> Test:
         label, _about(visible, in_hidden) if is_test else "", flags.get("points", 0), score or 0.0,
         flags.get("extra_credit") or 0, hint=text(own.get("hint", "")) if in_hidden else "",
         note=f"The grader says: {fault}." if fault else "", at=_at(own.get("at")),
-        rests=list(own.get("rests") or []), hidden=hidden,
+        rests=list(own.get("rests") or []), uses=list(own.get("uses") or []), hidden=hidden,
         kind=own.get("kind", "") if own.get("where") else "",
     )  # fmt: skip
     test.said, test.dump = parted(message)

@@ -92,7 +92,7 @@ def enter(cells: list[Cell], outcomes: dict[int, Outcome], shown: dict[int, Outc
             ):  # what the student reads of it is what it earned
                 outcome = seen or outcome
             own["score"] = outcome.score
-            own["rests"] = outcome.rests
+            own["rests"], own["uses"] = outcome.rests, cell.uses
             if outcome.where:
                 own |= {"where": "hidden", "message": "", "hint": "", "kind": "", "fault": "", "at": None}
                 if any((outcome.at, outcome.kind) == (other.at, other.kind) for other in shown.values()):
