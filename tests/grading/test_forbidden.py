@@ -261,3 +261,13 @@ except ModuleNotFoundError as error:
 """
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (outcome.stdout, outcome.stderr) == ("torch\n", "")
+
+
+@pytest.mark.parametrize("package", ["pandas", "torch", "xml"])
+def test_a_whole_package_can_be_forbidden(worker, package):  # noqa: F811
+    built = f"def f(x):\n    module = '{package[:2]}' + '{package[2:]}'\n    __import__(module)\n    return 2 * x"
+    tests = ["assert f(2) == 4"]
+    (result,) = run(worker, built, *tests, setup="", forbid=[package])
+    assert result.score == 0 and (f"forbids {package}" in result.message or "No module" in result.message)
+    (result,) = run(worker, "import json\ndef f(x):\n    return 2 * x", *tests, setup="", forbid=[package])
+    assert result.score == 2

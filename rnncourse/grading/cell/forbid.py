@@ -51,9 +51,11 @@ def module_files(forbidden: list[str]) -> list[str]:
         except (ImportError, AttributeError, ValueError):
             continue
         if spec and spec.origin and spec.origin.endswith(".py") and name not in sys.modules:
-            files += spec.submodule_search_locations or [spec.origin]
+            if spec.submodule_search_locations:  # a folder, and with it all that is in it
+                files += spec.submodule_search_locations
+                continue
             compiled = importlib.util.cache_from_source(spec.origin)
-            files += [compiled] if os.path.exists(compiled) else []
+            files += [spec.origin, *([compiled] if os.path.exists(compiled) else [])]
     return files
 
 
