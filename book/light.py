@@ -22,6 +22,9 @@ NOT_NEEDED = {"doctools.js", "sphinx_highlight.js", "translations.js", "design-t
 ALONE = {"", "documentation_options.js", "afm.js", "claims.js"}  # not on every page; "" stands in the page itself
 LATE_STYLE = "_static/pygments.css"  # the theme rewrites it at the end of the build
 USUAL_FONTS = r"url\((katex/fonts/KaTeX_(?:Main-Regular|Math-Italic|Size\d-Regular)\.woff2)\)"  # on every page with formulas
+# They stand in the style sheet: unpack them before there is text that would jump when they come.
+UNPACK = """for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math", "1em KaTeX_Size1", "1em KaTeX_Size2"])
+  document.fonts.load(font);"""
 WIDGET = "application/vnd.jupyter.widget"
 NOT_LOADED = ["scripts/fontawesome.js", "scripts/*.map", "styles/*.map", "vendor", "searchtools.js", "language_data.js"]
 PIXELS = {"pt": 4 / 3, "px": 1, "": 1, "in": 96}
@@ -53,7 +56,8 @@ def slim(app, pagename, templatename, context, doctree):
         extra = set(together) ^ set(app.light_pages)
         raise ExtensionError(f"{pagename} wants scripts that other pages don't, name them in light.ALONE: {extra}")
     context["css_files"] = [_CascadingStyleSheet(LATE_STYLE), _CascadingStyleSheet("_static/all.css")]
-    context["script_files"] = [*alone, _JavaScript("_static/all.js")]
+    unpack = [_JavaScript(None, body=UNPACK)] if 'class="katex' in context.get("body", "") else []
+    context["script_files"] = [*alone, *unpack, _JavaScript("_static/all.js")]
     if "body" in context:
         state = next((s.attributes["body"] for s in alone if s.attributes.get("type") == f"{WIDGET}-state+json"), None)
         body = with_places(context["body"], json.loads(state)["state"]) if state else context["body"]

@@ -1,8 +1,5 @@
 /* What the theme leaves undone: for readers who use a keyboard or a screen reader, for paper, for a book opened from a folder. */
 
-// The fonts of formulas stand in the style sheet: unpack them now, before there is text that would jump when they come.
-for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math", "1em KaTeX_Size1", "1em KaTeX_Size2"]) document.fonts.load(font);
-
 /* A page shows the code that a learner reads. A switch, kept for all pages, shows the rest: cells tagged `hidden`, and folds. */
 const showsAllCode = () => document.documentElement.dataset.code === "all";
 try {
