@@ -1,4 +1,4 @@
-"""`rnncourse grade` within the tests' own process, with one warm engine for all of them."""
+"""One warm engine for all tests: a worker of it, and `rnncourse grade` within the tests' own process."""
 
 import json
 import sys
@@ -15,6 +15,14 @@ def warm_engine():
     engine = engines.Engine()
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="module")
+def worker(warm_engine):
+    """A worker of that engine."""
+    worker = engines.Worker(warm_engine)
+    yield worker
+    worker.close()
 
 
 class Lent:

@@ -13,7 +13,6 @@ from rnncourse.grading.books import feedback
 from rnncourse.grading.books.rendered import markdown
 from rnncourse.grading.books.tasks import Task, advice, tasks_of
 from rnncourse.grading.books.tasks import Test as Cell
-from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.failure import parted, shortened
 from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.notebook import Lab
@@ -81,15 +80,6 @@ def solutions():
         if name in RIGHT:
             cell.source = "### BEGIN SOLUTION\n" + RIGHT[name] + "\n### END SOLUTION"
     return nb
-
-
-@pytest.fixture(scope="module")
-def worker():
-    engine = Engine()
-    worker = Worker(engine)
-    yield worker
-    worker.close()
-    engine.close()
 
 
 def stored():

@@ -13,7 +13,7 @@ from rnncourse.grading.judge.clock import over_time
 from rnncourse.grading.judge.refused import refused
 from rnncourse.grading.judge.source import Search, parsed
 from tests.grading.course import FORBID
-from tests.grading.test_score import run, worker  # noqa: F401 (a fixture)
+from tests.grading.test_score import run
 
 RULES = [*FORBID, "torch.Tensor.backward", "torch.func.grad"]
 
@@ -226,7 +226,7 @@ def test_a_search_over_its_time_is_a_refusal():
     assert reason == "the cell can't be searched for what this lab forbids: that takes over 0.01 s"
 
 
-def test_what_is_no_python_is_not_run_and_shown_as_its_error(worker):  # noqa: F811
+def test_what_is_no_python_is_not_run_and_shown_as_its_error(worker):
     cells = ["x = (", "for", "1 <> 2", "from __future__ import barry_as_FLUFL"]
     reasons = refused(job(*cells))
     assert [reasons[i]["ename"] for i in range(3)] == ["SyntaxError"] * 3 and 3 not in reasons
@@ -264,7 +264,7 @@ except ModuleNotFoundError as error:
 
 
 @pytest.mark.parametrize("package", ["pandas", "torch", "xml"])
-def test_a_whole_package_can_be_forbidden(worker, package):  # noqa: F811
+def test_a_whole_package_can_be_forbidden(worker, package):
     built = f"def f(x):\n    module = '{package[:2]}' + '{package[2:]}'\n    __import__(module)\n    return 2 * x"
     tests = ["assert f(2) == 4"]
     (result,) = run(worker, built, *tests, setup="", forbid=[package])

@@ -3,20 +3,9 @@
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.notebook import Lab
 from rnncourse.grading.judge.submitted import Raw
 from tests.grading.course import meta
-
-
-@pytest.fixture(scope="module")
-def worker():
-    engine = Engine()
-    worker = Worker(engine)
-    yield worker
-    worker.close()
-    engine.close()
-
 
 ANSWER = """
 def grads(x):

@@ -15,7 +15,6 @@ from nbformat.v4 import new_code_cell, new_notebook
 from rnncourse.grading.judge.notebook import Lab, Raw
 from rnncourse.grading.judge.outputs import KINDS
 from tests.grading.course import meta
-from tests.grading.test_score import worker  # noqa: F401 (a fixture)
 
 PLOT = "import matplotlib.pyplot as plt\n"
 NOTEBOOKS = {
@@ -89,7 +88,7 @@ def in_a_kernel(sources):
     return [cell.outputs for cell in nb.cells]
 
 
-def here(worker, sources):  # noqa: F811
+def here(worker, sources):
     """The outputs of cells that a student has answered."""
     names = [f"c{i}" for i in range(len(sources))]
     lab = Lab(nbformat.from_dict(new_notebook(cells=[new_code_cell("", metadata=meta(n, solution=True)) for n in names])))
@@ -99,24 +98,24 @@ def here(worker, sources):  # noqa: F811
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_cell_shows_what_it_shows_in_a_notebook(name, worker):  # noqa: F811
+def test_a_cell_shows_what_it_shows_in_a_notebook(name, worker):
     ours, theirs = here(worker, NOTEBOOKS[name]), in_a_kernel(NOTEBOOKS[name])
     assert [kinds(outputs) for outputs in ours] == [kinds(outputs) for outputs in theirs]
 
 
-def test_a_picture_is_as_large_as_in_a_notebook(worker):  # noqa: F811
+def test_a_picture_is_as_large_as_in_a_notebook(worker):
     source = [PLOT + "plt.figure(figsize=(5, 3))\nplt.plot([1, 2]);"]
     pictures = [base64.b64decode(run_it[0][0]["data"]["image/png"]) for run_it in (here(worker, source), in_a_kernel(source))]
     sizes = [struct.unpack(">II", picture[16:24]) for picture in pictures]
     assert sizes[0] == sizes[1]
 
 
-def test_who_leaves_goes_on(worker):  # noqa: F811
+def test_who_leaves_goes_on(worker):
     """A kernel would end with it, and the rest of the notebook."""
     assert [kinds(outputs) for outputs in here(worker, ["exit", "quit()", "print(1)"])] == [[], [], [("stream", "stdout")]]
 
 
-def test_many_outputs_are_cut_and_their_text_kept(worker):  # noqa: F811
+def test_many_outputs_are_cut_and_their_text_kept(worker):
     (outputs,) = here(worker, ["for i in range(100):\n    display(i)\n    print(i)"])
     assert len(outputs) <= 60 and outputs[-1]["output_type"] == "stream" and outputs[-1]["text"].endswith("99\n")
     (outputs,) = here(worker, ["for i in range(100):\n    display(i)\n    print('x' * 9999)"])

@@ -9,21 +9,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from rnncourse.grading.books import feedback
-from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.notebook import Lab
 from rnncourse.grading.judge.submitted import HandedIn
 from tests.grading.course import meta
-
-
-@pytest.fixture(scope="module")
-def worker():
-    engine = Engine()
-    worker = Worker(engine)
-    yield worker
-    worker.close()
-    engine.close()
-
 
 # What an answer may do with a hidden number, by that number; the first is an honest mistake. A later cell knows of it, too.
 DEEDS = [

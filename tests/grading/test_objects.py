@@ -4,21 +4,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from rnncourse.grading.judge.engine import Engine, Worker
 from rnncourse.grading.judge.grade import grade
 from rnncourse.grading.judge.handle import NO_OBJECT
 from rnncourse.grading.judge.notebook import Lab
 from rnncourse.grading.judge.submitted import HandedIn
 from tests.grading.course import meta
-
-
-@pytest.fixture(scope="module")
-def worker():
-    engine = Engine()
-    worker = Worker(engine)
-    yield worker
-    worker.close()
-    engine.close()
 
 
 def notebook(setup, answer, *tests, uses=()):

@@ -10,16 +10,6 @@ from rnncourse.grading.judge.notebook import Lab, Raw
 from rnncourse.grading.judge.submitted import HandedIn
 from tests.grading.course import meta
 
-
-@pytest.fixture(scope="module")
-def worker():
-    engine = Engine()
-    worker = Worker(engine)
-    yield worker
-    worker.close()
-    engine.close()
-
-
 STUB = "def f(x):\n    raise NotImplementedError"
 SETUP = "import numpy as np\nimport torch"
 
