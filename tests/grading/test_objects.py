@@ -80,10 +80,12 @@ FORMS = {
         "n = Node(1)\nassert push(n, 2) == Node(2, Node(1))\ndouble(n)\nassert n.v == 2",
     ),
     "forty of the lab's in a row": (
-        "class Node:\n    __slots__ = ('v', 'n')\n    def __init__(self, v, n=None): self.v, self.n = v, n",
-        "def total(n): return n.v + total(n.n) if n else 0\ndef reverse(n):\n    back = None\n    while n:\n"
-        "        back, n = Node(n.v, back), n.n\n    return back",
-        "n = None\nfor i in range(40):\n    n = Node(i, n)\nassert total(n) == 780 and n.v == 39 and reverse(n).n.v == 1",
+        "class Node:\n    __slots__ = ('v', '__w', 'n')\n    def __init__(self, v, n=None): self.v, self.__w, self.n = v, v, n\n"
+        "    def weight(self): return self.__w",
+        "def total(n): return n.weight() + total(n.n) if n else 0\ndef bump(n): n.v += 5\ndef reverse(n):\n    back = None\n"
+        "    while n:\n        back, n = Node(n.v, back), n.n\n    return back",
+        "n = None\nfor i in range(40):\n    n = Node(i, n)\nassert total(n) == 780 and reverse(n).n.weight() == 1\n"
+        "bump(n)\nassert (n.v, n.weight()) == (44, 39)",
     ),
     "a list that an object keeps": (
         "", "class Stack:\n    def __init__(self, items): self.items = items\n    def push(self, a):\n"

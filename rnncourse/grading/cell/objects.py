@@ -5,14 +5,13 @@ Over there a test does with the number what it would do with the object; each de
 
 import copy
 import enum
-import functools
 import inspect
 import operator
-import os
 import sys
 
 import numpy as np
 
+from rnncourse.grading.shared import held_by, is_beside, made
 from rnncourse.grading.wire import Instead, NotPlain, encode
 
 MAX_OBJECTS = 100_000  # that the trusted side has numbers for at once
@@ -67,7 +66,7 @@ class Objects:
             return ["callback", self.keys[id(value)]]
         if kind is np.ma.MaskedArray:
             return ["masked", np.ma.getdata(value), np.ma.getmaskarray(value)]
-        if kind.__module__ == "__main__" or _is_beside(kind):
+        if kind.__module__ == "__main__" or is_beside(kind):
             if state := self.of_a_lab_class(kind, value):
                 return state
         elif not isinstance(value, enum.Enum) and (plain := _stripped(kind, value)):
@@ -81,7 +80,7 @@ class Objects:
         if is_own or isinstance(value, (*_STRIPPED, enum.Enum, BaseException)):
             return None
         try:
-            named = ["instance", kind.__module__, kind.__qualname__, _holds(value)]
+            named = ["instance", kind.__module__, kind.__qualname__, held_by(value)]
             if not self.is_trying:  # once for all that it holds
                 self.is_trying = True
                 encode(named[3], self.refer)
@@ -104,25 +103,21 @@ class Objects:
             return self.ours.get(path[0], self.names.get(path[0]))
         if kind == "instance":
             module, cls, state = path
-            value = _found(
-                self.ours if module == "__main__" else vars(__import__(module, fromlist=["_"])), cls
-            )
-            made = value.__new__(value)
-            for key, value in state.items():
-                object.__setattr__(made, key, value)
-            return made
+            return made(self.of_the_lab(module, cls), state)
         if kind == "error":
             error, arguments = path
             return self.resolve(error)(*arguments)
         if kind == "member":
             module, cls, member = path
-            return _found(
-                self.ours if module == "__main__" else vars(__import__(module, fromlist=["_"])), cls
-            )[member]
+            return self.of_the_lab(module, cls)[member]
         value = __import__(path[0], fromlist=["_"])
         for part in filter(None, path[1].split(".")):
             value = getattr(value, part)
         return value
+
+    def of_the_lab(self, module: str, name: str):
+        """What a cell of the lab defines, or a module beside it."""
+        return _found(self.ours if module == "__main__" else vars(__import__(module, fromlist=["_"])), name)
 
     def callback(self, key: int, name: str):
         """A function of the test's."""
@@ -135,24 +130,6 @@ class Objects:
         function.__name__ = function.__qualname__ = name
         self.functions[key], self.keys[id(function)] = function, key
         return function
-
-
-@functools.cache
-def _is_beside(kind: type) -> bool:
-    """Whether a class is of a module that lies beside the lab."""
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return (
-        bool(file)
-        and os.path.dirname(os.path.abspath(file)).startswith(os.getcwd())
-        and "site-packages" not in file
-    )
-
-
-def _holds(value) -> dict:
-    """What an object of the lab's has in its attributes, those of slots too."""
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    held = {name: getattr(value, name) for name in slots if name[:2] != "__" and hasattr(value, name)}
-    return held | getattr(value, "__dict__", {})
 
 
 def _found(table, dotted: str):

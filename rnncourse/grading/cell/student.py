@@ -25,6 +25,7 @@ from rnncourse.grading.cell import forbid
 from rnncourse.grading.cell.objects import OPERATIONS, Objects, lineage
 from rnncourse.grading.cell.shell import KEPT_OUTPUTS, KEPT_TEXT, make_shell, text_of
 from rnncourse.grading.changes import Changes, result
+from rnncourse.grading.shared import listing
 from rnncourse.grading.wire import NotPlain, Wire, decode, encode
 
 KEPT_FILES, KEPT_IN_FILES = 200, 16 << 20  # files that go to a test at once, and bytes of one and of all
@@ -102,7 +103,7 @@ class Child:
         for name, content in files.items():
             _write(name, content)
         if together:
-            self.files = _files()
+            self.files = listing(KEPT_FILES)
             sys.addaudithook(self.watch)
         sys.path.insert(0, "")  # as a kernel has it
         forbid.active = True
@@ -146,7 +147,7 @@ class Child:
         for name, content in files.items():
             _write(name, content)
         if files:
-            self.files, self.touched = _files(), False
+            self.files, self.touched = listing(KEPT_FILES), False
         for library, state in states.items():
             _SET_STATE[library](state)
         self.is_somebody_there = is_somebody_there
@@ -236,7 +237,7 @@ class Child:
         """The files of the lab's folder that were written or, as None, removed since the last look."""
         if not self.touched or self.files is None:
             return {}
-        before, self.files, self.touched = self.files, _files(), False
+        before, self.files, self.touched = self.files, listing(KEPT_FILES), False
         changed = [name for name, mark in self.files.items() if before.get(name) != mark]
         found, room = dict.fromkeys(before.keys() - self.files), KEPT_IN_FILES
         for name in changed:
@@ -317,19 +318,6 @@ def _write(name: str, content) -> None:
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.tobytes())
-
-
-def _files() -> dict[str, tuple]:
-    """The regular files of the folder, each with its time and size."""
-    found = {}
-    for place, folders, names in os.walk("."):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
-        for name in names:
-            path = os.path.join(place, name)[2:]
-            if len(found) < KEPT_FILES and os.path.isfile(path) and not os.path.islink(path):
-                status = os.stat(path)
-                found[path] = status.st_mtime_ns, status.st_size, status.st_ino
-    return found
 
 
 def _stream(descriptor: int):

@@ -7,7 +7,6 @@ import contextlib
 import enum
 import os
 import random
-import stat
 import sys
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -19,6 +18,7 @@ import numpy as np
 from rnncourse.grading.changes import Changes
 from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.handle import Function, Handle
+from rnncourse.grading.shared import held_by, is_beside, listing, made
 from rnncourse.grading.wire import NotPlain, encode
 
 KEPT_FILES, KEPT_IN_FILES = 200, 16 << 20  # of the student's in the folder, and bytes of all
@@ -110,15 +110,7 @@ class Handover:
     def _files(self) -> dict:
         """What the lab's side has written into the folder, or removed from it, since the last look."""
         FOLDER.touched = False
-        now = {}
-        for place, folders, names in os.walk("."):
-            folders[:] = [name for name in folders if name != "__pycache__"]
-            for name in names:
-                path = os.path.join(place, name)[2:]
-                with contextlib.suppress(FileNotFoundError):  # it went while we looked
-                    status = os.lstat(path)
-                    if stat.S_ISREG(status.st_mode):
-                        now[path] = status.st_mtime_ns, status.st_size, status.st_ino
+        now = listing()
         found = dict.fromkeys(self.files.keys() - now)
         for path in [path for path, mark in now.items() if self.files.get(path) != mark]:
             found[path] = np.fromfile(path, np.uint8)
@@ -170,7 +162,7 @@ class Handover:
         if isinstance(value, type) and self.classes.get(value.__qualname__) is value:
             return ["ours", value.__qualname__]
         if self._is_of_lab(kind):
-            return ["instance", kind.__module__, kind.__qualname__, holds(value)]
+            return ["instance", kind.__module__, kind.__qualname__, held_by(value)]
         if isinstance(value, types.ModuleType):
             return ["library", value.__name__, ""]
         if named := _of_a_library(value):
@@ -183,20 +175,17 @@ class Handover:
 
     def _is_of_lab(self, kind: type) -> bool:
         return self.classes.get(kind.__qualname__) is kind or (
-            kind.__module__ != "__main__" and _is_beside(kind)
+            kind.__module__ != "__main__" and is_beside(kind)
         )
 
     def instance(self, module: str, name: str, state: dict):
         """An object of a class that the lab gives, with what it holds over there."""
         kind = self.classes[name] if module == "__main__" else vars(sys.modules[module])[name]
-        if module != "__main__" and not (isinstance(kind, type) and _is_beside(kind)):
+        if module != "__main__" and not (isinstance(kind, type) and is_beside(kind)):
             raise TypeError(f"{module} is not the lab's")
         if type(state) is not dict or not all(type(key) is str for key in state):
             raise TypeError("an object holds other things")
-        made = object.__new__(kind)
-        for key, value in state.items():
-            object.__setattr__(made, key, value)
-        return made
+        return made(kind, state)
 
     # --- from the student ---
 
@@ -265,13 +254,6 @@ _GET_STATE = {
 }
 
 
-def holds(value) -> dict:
-    """What an object of the lab's has in its attributes, those of slots too."""
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    held = {name: getattr(value, name) for name in slots if name[:2] != "__" and hasattr(value, name)}
-    return held | getattr(value, "__dict__", {})
-
-
 def _of_a_library(value) -> list | None:
     module, names = (
         getattr(value, "__module__", None),
@@ -287,9 +269,3 @@ def _of_a_library(value) -> list | None:
             if found is value:
                 return ["library", place, name]
     return None
-
-
-def _is_beside(kind: type) -> bool:
-    """Whether a class is of a module that lies beside the lab."""
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return bool(file) and Path(file).parent.is_relative_to(Path.cwd()) and "site-packages" not in file
