@@ -80,7 +80,8 @@ FORMS = {
         "n = Node(1)\nassert push(n, 2) == Node(2, Node(1))\ndouble(n)\nassert n.v == 2",
     ),
     "forty of the lab's in a row": (
-        "class Node:\n    __slots__ = ('v', '__w', 'n')\n    def __init__(self, v, n=None): self.v, self.__w, self.n = v, v, n\n"
+        "class Node:\n    __slots__ = ('v', '__w', 'n')\n    def __init__(self, v, n=None):\n"
+        "        self.v, self.__w, self.n = v, v, n\n"
         "    def weight(self): return self.__w",
         "def total(n): return n.weight() + total(n.n) if n else 0\ndef bump(n): n.v += 5\ndef reverse(n):\n    back = None\n"
         "    while n:\n        back, n = Node(n.v, back), n.n\n    return back",

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 
-from rnncourse.grading.judge.remote import OverTime
+from rnncourse.grading.judge.conversation import OverTime
 
 
 def over_time(*_) -> None:

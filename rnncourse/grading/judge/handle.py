@@ -6,7 +6,6 @@ elsewhere, whatever it says of itself.
 
 import inspect
 import sys
-import types
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,7 +19,7 @@ _BITS = ("and", "or", "xor")
 _UNARY = ("neg", "pos", "abs", "invert")
 _WORDS = ("type", "str", "repr", "format")  # what it may be asked beside
 NAMED = ("function", "class")  # sorts of objects that are what they are by their name
-_VALUES = (*values.TYPES.values(), np.generic)
+VALUES = (*values.TYPES.values(), np.generic)
 
 
 class Handle:
@@ -324,7 +323,7 @@ def _ordered(operation: str):
     def method(self, other):
         if (
             not isinstance(other, Handle)
-            and type(other) in _VALUES
+            and type(other) in VALUES
             and not self._handle_student.licence.allows(f"{operation} object value")
         ):
             raise TypeError(f"an object (a {self._handle_type}) has no order with a {type(other).__name__}")
@@ -355,48 +354,3 @@ for _name in _UNARY:
     setattr(Handle, f"__{_name}__", _unary(_name))
 for _name in ("lt", "le", "gt", "ge"):
     setattr(Handle, f"__{_name}__", _ordered(_name))
-
-
-# --- the built-in functions that must see through a handle ---
-
-
-def isinstance_(value, kinds) -> bool:
-    """`isinstance`, for objects of the student's too: never one of the types that come as values."""
-    if type(value) not in (Handle, Function):
-        return isinstance(value, kinds)
-    if isinstance(kinds, (tuple, types.UnionType)):
-        return any(isinstance_(value, kind) for kind in (kinds if type(kinds) is tuple else kinds.__args__))
-    if kinds is object:
-        return True
-    return kinds not in _VALUES and value._handle_student.do("isinstance", value, kinds) is True
-
-
-def issubclass_(kind, kinds) -> bool:
-    """`issubclass`, for classes of the student's too."""
-    if type(kind) is not Function:
-        return issubclass(kind, kinds)
-    if isinstance(kinds, (tuple, types.UnionType)):
-        return any(issubclass_(kind, one) for one in (kinds if type(kinds) is tuple else kinds.__args__))
-    return kinds is object or kind._handle_student.do("issubclass", kind, kinds) is True
-
-
-def callable_(value) -> bool:
-    """`callable`, for objects of the student's too."""
-    return type(value) is Function if type(value) in (Handle, Function) else callable(value)
-
-
-class _Type(type):
-    def __instancecheck__(cls, value):
-        return isinstance(value, type) or (type(value) is Function and value._handle_sort == "class")
-
-    def __subclasscheck__(cls, kind):
-        return issubclass(kind, type)
-
-
-class Type(metaclass=_Type):
-    """`type`, for objects of the student's too."""
-
-    def __new__(cls, *arguments):
-        if len(arguments) == 1 and type(arguments[0]) in (Handle, Function):
-            return arguments[0]._handle_read("type")
-        return type(*arguments)

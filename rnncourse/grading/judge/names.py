@@ -1,26 +1,14 @@
 """The names of the test cells: which are the lab's, which the student's, and why one is missing."""
 
 import builtins
-import inspect
 import sys
 import types
 from dataclasses import dataclass
 
-from rnncourse.grading.judge.handle import Function, Type, callable_, isinstance_, issubclass_
+from rnncourse.grading.judge.handle import Function
 from rnncourse.grading.judge.lab import Importer, Shell, StudentsFile
 from rnncourse.grading.judge.remote import Student
-
-_get_source = inspect.getsource
-
-
-def source_of(thing):
-    """`inspect.getsource`, for what the student has written too."""
-    return (
-        thing._handle_student.source(thing._handle_named) if type(thing) is Function else _get_source(thing)
-    )
-
-
-_SEEING = {"type": Type, "isinstance": isinstance_, "issubclass": issubclass_, "callable": callable_}
+from rnncourse.grading.judge.seeing import SEEING
 
 
 class Main(types.ModuleType):
@@ -123,8 +111,8 @@ class Names(dict):
         if name in self.plots:
             is_test = self.student.handover.names is not None
             return self.student.module(self.plots[name].__name__) if is_test else self.plots[name]
-        if name in _SEEING:
-            return _SEEING[name]
+        if name in SEEING:
+            return SEEING[name]
         if hasattr(builtins, name):
             return getattr(builtins, name)
         self.missing = self.missing or name

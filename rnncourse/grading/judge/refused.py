@@ -6,7 +6,7 @@ import traceback
 
 from rnncourse.grading.judge.cells import compiled
 from rnncourse.grading.judge.clock import clock
-from rnncourse.grading.judge.remote import OverTime
+from rnncourse.grading.judge.conversation import OverTime
 from rnncourse.grading.judge.source import Search, parsed
 
 UNSEARCHED = "the cell can't be searched for what this lab forbids"

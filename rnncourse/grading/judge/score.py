@@ -29,16 +29,18 @@ import numpy as np
 from rnncourse.grading.cell.sandbox import Keeper
 from rnncourse.grading.judge.cells import bound_by, compiled, imports_of, statements, uses
 from rnncourse.grading.judge.clock import clock, over_time
+from rnncourse.grading.judge.conversation import Fault, OverTime
 from rnncourse.grading.judge.failure import hidden_lines, hint_of, line_of, message_of, without_hidden
 from rnncourse.grading.judge.folder import FOLDER
 from rnncourse.grading.judge.handle import Function, Handle
 from rnncourse.grading.judge.lab import Importer
-from rnncourse.grading.judge.names import Lost, Main, Names, source_of
+from rnncourse.grading.judge.names import Lost, Main, Names
 from rnncourse.grading.judge.outcome import BEGIN, Outcome
 from rnncourse.grading.judge.outputs import clean
 from rnncourse.grading.judge.reference import Reference
 from rnncourse.grading.judge.refused import refused
-from rnncourse.grading.judge.remote import Fault, OverTime, Student
+from rnncourse.grading.judge.remote import Student
+from rnncourse.grading.judge.seeing import source_of
 
 KEPT_OUTPUTS = 4 << 20  # characters of all outputs of a notebook
 

@@ -42,6 +42,20 @@ def bindings(nodes: list[ast.stmt]) -> tuple[list[str], list[ast.Import | ast.Im
     return list(filter(None, names)), imports
 
 
+def definition(source: str, name: str) -> str | None:
+    """The lines of a cell that define a function or a class of this name, the last if there are several."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    try:
+        nodes = parsed(source).body
+    except (SyntaxError, ValueError):
+        return None
+    for node in reversed(nodes):
+        if isinstance(node, kinds) and node.name == name:
+            first = min([node.lineno, *(part.lineno for part in node.decorator_list)])
+            return "\n".join(source.splitlines()[first - 1 : node.end_lineno]) + "\n"
+    return None
+
+
 def imported(nodes: list[ast.Import | ast.ImportFrom]) -> list[str]:
     """The names that imports bind, but for those behind a star."""
     names = [alias.asname or alias.name.partition(".")[0] for node in nodes for alias in node.names]
