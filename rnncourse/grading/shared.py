@@ -6,6 +6,17 @@ import stat
 import sys
 from pathlib import Path
 
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_CHANGES = {
+    "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.system",
+    "subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "sqlite3.connect", "shutil.copyfile",
+}  # fmt: skip
+
+
+def writes(event: str, arguments: tuple) -> bool:
+    """Whether what an audit hook hears of may change files."""
+    return event in _CHANGES or (event == "open" and bool((arguments[2] or 0) & _WRITING))
+
 
 def listing(most: int | None = None) -> dict[str, tuple]:
     """The regular files of the folder, `most` of them, each with what tells whether it was written since."""

@@ -25,7 +25,7 @@ from rnncourse.grading.cell import forbid
 from rnncourse.grading.cell.objects import OPERATIONS, Objects, lineage
 from rnncourse.grading.cell.shell import KEPT_OUTPUTS, KEPT_TEXT, make_shell, text_of
 from rnncourse.grading.changes import Changes, result
-from rnncourse.grading.shared import listing
+from rnncourse.grading.shared import listing, writes
 from rnncourse.grading.wire import NotPlain, Wire, decode, encode
 
 KEPT_FILES, KEPT_IN_FILES = 200, 16 << 20  # files that go to a test at once, and bytes of one and of all
@@ -33,7 +33,6 @@ KEPT_WARNINGS = 50  # of a call
 HELD = 100  # things of a test's that are looked after
 _ATOMS = (type(None), bool, int, float, complex, str)
 _CHANGING = (list, dict, set, bytearray, np.ndarray)
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def live(sock: socket.socket) -> None:
@@ -227,11 +226,7 @@ class Child:
         return outputs
 
     def watch(self, event: str, arguments: tuple) -> None:
-        if event == "open":
-            _, _, flags = arguments
-            self.touched |= bool((flags or 0) & _WRITING)
-        elif event in _CHANGES:
-            self.touched = True
+        self.touched |= writes(event, arguments)
 
     def written(self) -> dict:
         """The files of the lab's folder that were written or, as None, removed since the last look."""
@@ -291,12 +286,6 @@ class Child:
         if not self.is_somebody_there:
             return self.nobody_answers(prompt)
         return self.call_back(-1, (str(prompt),), {})
-
-
-_CHANGES = {
-    "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.system",
-    "subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "sqlite3.connect",
-}  # fmt: skip
 
 
 def _set_torch(state) -> None:

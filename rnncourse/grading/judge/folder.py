@@ -10,6 +10,8 @@ import sys
 
 import numpy as np
 
+from rnncourse.grading.shared import writes
+
 
 class Folder:
     """Looks on, in the scoring process, at what is done to the lab's folder and to the random numbers."""
@@ -48,11 +50,7 @@ class Folder:
         return seed
 
     def _see(self, event: str, arguments: tuple) -> None:
-        if event == "open":
-            _, _, flags = arguments
-            self.touched |= bool((flags or 0) & _WRITING)
-        elif event in _CHANGES:
-            self.touched = True
+        self.touched |= writes(event, arguments)
         if self.guarded and event in _RUNNING:
             raise RuntimeError(f"files of the student's lie in the folder, so a test does no {event}")
         if self.guarded and event == "compile" and _relative(arguments[1]) in self.guarded:
@@ -89,11 +87,6 @@ _NAMING = {"Symbol", "Function", "Float", "Rational", "Integer"}  # for which it
 _IN_FORMULAS = {
     "abs", "all", "any", "bool", "complex", "divmod", "float", "int", "len", "list", "max", "min", "pow",
     "range", "round", "sum", "tuple", "zip",
-}  # fmt: skip
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-_CHANGES = {
-    "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink",
-    "shutil.copyfile", "sqlite3.connect",
 }  # fmt: skip
 _RUNNING = {
     "pickle.find_class", "subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork",
